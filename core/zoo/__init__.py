@@ -1,0 +1,3 @@
+"""zoo: a component zoo for small decoder-only language models."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""The components that come with zoo, offered through the same entry point as everyone else's."""
+
+from __future__ import annotations
