@@ -1,0 +1,93 @@
+"""Decoding state: what attention keeps of the tokens it has seen, so that one token costs one token.
+
+Each attention makes its own state, a plain dict of tensors, batch first. Most keep keys and values
+in a ring buffer: ``key_value_cache`` makes one, ``extend`` writes to it. ``DecodingState`` holds
+the states of all layers and what the host knows of the rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from zoo.seq import Seq
+
+
+def key_value_cache(
+    batch: int, n_heads: int, max_len: int, head_dim: int, device: torch.device, dtype: torch.dtype
+) -> dict[str, Tensor]:
+    """An empty ring buffer for the keys and values of the last ``max_len`` columns.
+
+    "k", "v": (batch, n_heads, max_len, head_dim); "pos": (batch, max_len), −1 where empty or padded.
+    """
+    shape = (batch, n_heads, max_len, head_dim)
+    return {
+        "k": torch.zeros(shape, device=device, dtype=dtype),
+        "v": torch.zeros(shape, device=device, dtype=dtype),
+        "pos": torch.full((batch, max_len), -1, device=device),
+    }
+
+
+def extend(
+    cache: dict[str, Tensor], k_BHTD: Tensor, v_BHTD: Tensor, seq: Seq
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Adds this call's keys and values; returns all that its queries may need, with positions.
+
+    Returns keys and values (B, H, S, D) and their positions (B|1, S), in no particular order: the
+    ring buffer forgets nothing that a query of this call could still see in a window of its length.
+    """
+    batch, _, max_len, _ = cache["k"].shape
+    n_new = k_BHTD.shape[2]
+    pos = seq.pos.expand(batch, n_new)
+    if seq.start == 0:
+        seen = k_BHTD, v_BHTD, pos
+    elif n_new > 1:
+        # Writing first would overwrite keys that the earlier queries of this call still see.
+        past = slice(0, min(seq.start, max_len))
+        seen = (
+            torch.cat((cache["k"][:, :, past], k_BHTD.to(cache["k"].dtype)), dim=2),
+            torch.cat((cache["v"][:, :, past], v_BHTD.to(cache["v"].dtype)), dim=2),
+            torch.cat((cache["pos"][:, past], pos), dim=1),
+        )
+    kept = min(n_new, max_len)
+    first = seq.start + n_new - kept
+    slots = torch.arange(first, first + kept, device=pos.device) % max_len
+    cache["k"].index_copy_(2, slots, k_BHTD[:, :, -kept:].to(cache["k"].dtype))
+    cache["v"].index_copy_(2, slots, v_BHTD[:, :, -kept:].to(cache["v"].dtype))
+    cache["pos"].index_copy_(1, slots, pos[:, -kept:])
+    if seq.start > 0 and n_new == 1:
+        filled = slice(0, min(seq.start + 1, max_len))
+        seen = cache["k"][:, :, filled], cache["v"][:, :, filled], cache["pos"][:, filled]
+    return seen
+
+
+class DecodingState:
+    """The states of all layers, how many columns they hold, and each row's left padding.
+
+    Args:
+        layers: one dict of tensors a layer, batch first.
+        padding: (B,) columns of left padding of each row, None where there are none.
+    """
+
+    def __init__(self, layers: Sequence[dict[str, Tensor]], padding: Tensor | None = None) -> None:
+        self.layers = list(layers)
+        self.padding = padding
+        self.length = 0
+
+    def seq(self, n_new: int, device: torch.device) -> Seq:
+        """The positions of the next ``n_new`` columns."""
+        columns = torch.arange(self.length, self.length + n_new, device=device).unsqueeze(0)
+        if self.padding is None:
+            return Seq(columns, start=self.length)
+        pos = (columns - self.padding[:, None]).clamp(min=-1)
+        return Seq(pos, start=self.length, ragged=True)
+
+    def select(self, rows: Tensor) -> None:
+        """Keeps these rows, in this order; a row may be taken more than once."""
+        for layer in self.layers:
+            for name, tensor in layer.items():
+                layer[name] = tensor.index_select(0, rows)
+        if self.padding is not None:
+            self.padding = self.padding.index_select(0, rows)

@@ -1,0 +1,87 @@
+"""Linear and Embedding, and how weights are first drawn."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+def truncated_normal_(tensor: Tensor, std: float, cut: float = 3.0) -> Tensor:
+    """Fills ``tensor`` with N(0, std²) cut off at ± ``cut`` · std, by inverting the distribution.
+
+    A uniform draw between the cumulative probabilities of the two ends, put through the normal's
+    quantile function, √2 · erf⁻¹(u).
+    """
+    end = math.erf(cut / math.sqrt(2))
+    with torch.no_grad():
+        tensor.uniform_(-end, end).erfinv_().mul_(std * math.sqrt(2))
+        return tensor.clamp_(-cut * std, cut * std)  # erfinv rounds beyond the ends
+
+
+class Linear(nn.Module):
+    """y = x Wᵀ, without bias: (…, d_in) -> (…, d_out).
+
+    W is (d_out, d_in), drawn from a normal of standard deviation √(2 / (d_in + d_out)) cut at three
+    (Glorot & Bengio 2010), unless ``std`` says otherwise. Where ``d_out`` names several products of
+    one input (``{"q": 64, "k": 16, "v": 16}``), they are computed as one, each drawn as if it stood
+    alone, and saved apart, as ``q.weight`` and so on.
+    """
+
+    def __init__(
+        self, d_in: int, d_out: int | Mapping[str, int], *, std: float | None = None
+    ) -> None:
+        super().__init__()
+        self.d_in = d_in
+        self.parts = {} if isinstance(d_out, int) else dict(d_out)
+        self.d_out = d_out if isinstance(d_out, int) else sum(d_out.values())
+        self.weight = nn.Parameter(torch.empty(self.d_out, d_in))
+        for part in self.weight.data.split(list(self.parts.values()) or [self.d_out]):
+            truncated_normal_(part, std or math.sqrt(2 / (d_in + part.shape[0])))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x @ self.weight.T
+
+    def split(self, y: Tensor) -> tuple[Tensor, ...]:
+        """The products of a fused output (…, d_out), in the order in which they were named."""
+        return y.split(list(self.parts.values()), dim=-1)
+
+    def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
+        if not self.parts:
+            return super()._save_to_state_dict(destination, prefix, keep_vars)
+        weight = self.weight if keep_vars else self.weight.detach()
+        for name, part in zip(self.parts, self.split(weight.T), strict=True):
+            destination[f"{prefix}{name}.weight"] = part.T
+
+    def _load_from_state_dict(
+        self, state_dict: Any, prefix: str, local_metadata: Any, strict: bool, *lists: Any
+    ) -> None:
+        if self.parts:
+            names = [f"{prefix}{name}.weight" for name in self.parts]
+            if all(name in state_dict for name in names):
+                # The caller's dict stays as it was: torch hands this method a copy.
+                state_dict[f"{prefix}weight"] = torch.cat([state_dict.pop(name) for name in names])
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, strict, *lists)
+
+    def extra_repr(self) -> str:
+        return f"{self.d_in}, {self.parts or self.d_out}"
+
+
+class Embedding(nn.Module):
+    """Rows of a table: ids (…) -> (…, dim).
+
+    The table (num, dim) is drawn from a normal of standard deviation ``std`` cut at three.
+    """
+
+    def __init__(self, num: int, dim: int, *, std: float = 1.0) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(truncated_normal_(torch.empty(num, dim), std))
+
+    def forward(self, ids: Tensor) -> Tensor:
+        return self.weight[ids]
+
+    def extra_repr(self) -> str:
+        return ", ".join(map(str, self.weight.shape))
