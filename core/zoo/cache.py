@@ -1,4 +1,4 @@
-"""Decoding state: what attention keeps of the tokens it has seen, so that one token costs one token.
+"""Decoding state: what attention keeps of earlier tokens, so that one token costs one token.
 
 Each attention makes its own state, a plain dict of tensors, batch first. Most keep keys and values
 in a ring buffer: ``key_value_cache`` makes one, ``extend`` writes to it. ``DecodingState`` holds
@@ -20,7 +20,7 @@ def key_value_cache(
 ) -> dict[str, Tensor]:
     """An empty ring buffer for the keys and values of the last ``max_len`` columns.
 
-    "k", "v": (batch, n_heads, max_len, head_dim); "pos": (batch, max_len), −1 where empty or padded.
+    "k", "v": (batch, n_heads, max_len, head_dim); "pos": (batch, max_len), −1 where empty.
     """
     shape = (batch, n_heads, max_len, head_dim)
     return {

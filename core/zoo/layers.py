@@ -25,14 +25,19 @@ def truncated_normal_(tensor: Tensor, std: float, cut: float = 3.0) -> Tensor:
 class Linear(nn.Module):
     """y = x Wᵀ, without bias: (…, d_in) -> (…, d_out).
 
-    W is (d_out, d_in), drawn from a normal of standard deviation √(2 / (d_in + d_out)) cut at three
-    (Glorot & Bengio 2010), unless ``std`` says otherwise. Where ``d_out`` names several products of
-    one input (``{"q": 64, "k": 16, "v": 16}``), they are computed as one, each drawn as if it stood
-    alone, and saved apart, as ``q.weight`` and so on.
+    W is (d_out, d_in), drawn from a normal of standard deviation √(2 / (d_in + d_out)) (Glorot &
+    Bengio 2010) or ``std``, times ``scale``, cut at three. Where ``d_out`` names several products
+    of one input (``{"q": 64, "k": 16, "v": 16}``), they are computed as one, each drawn as if it
+    stood alone, and saved apart, as ``q.weight`` and so on.
     """
 
     def __init__(
-        self, d_in: int, d_out: int | Mapping[str, int], *, std: float | None = None
+        self,
+        d_in: int,
+        d_out: int | Mapping[str, int],
+        *,
+        std: float | None = None,
+        scale: float = 1.0,
     ) -> None:
         super().__init__()
         self.d_in = d_in
@@ -40,7 +45,7 @@ class Linear(nn.Module):
         self.d_out = d_out if isinstance(d_out, int) else sum(d_out.values())
         self.weight = nn.Parameter(torch.empty(self.d_out, d_in))
         for part in self.weight.data.split(list(self.parts.values()) or [self.d_out]):
-            truncated_normal_(part, std or math.sqrt(2 / (d_in + part.shape[0])))
+            truncated_normal_(part, scale * (std or math.sqrt(2 / (d_in + part.shape[0]))))
 
     def forward(self, x: Tensor) -> Tensor:
         return x @ self.weight.T
@@ -51,7 +56,8 @@ class Linear(nn.Module):
 
     def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
         if not self.parts:
-            return super()._save_to_state_dict(destination, prefix, keep_vars)
+            super()._save_to_state_dict(destination, prefix, keep_vars)
+            return
         weight = self.weight if keep_vars else self.weight.detach()
         for name, part in zip(self.parts, self.split(weight.T), strict=True):
             destination[f"{prefix}{name}.weight"] = part.T

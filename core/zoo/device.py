@@ -1,0 +1,68 @@
+"""Where to compute, and in which precision."""
+
+from __future__ import annotations
+
+import time
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+
+from zoo.distributed import local_rank
+from zoo.errors import ZooError
+
+
+def choose_device(name: str) -> torch.device:
+    """The device of a recipe's ``train.device``; "auto" takes CUDA, else MPS, else the CPU.
+
+    Raises:
+        ZooError: a device that this machine lacks.
+    """
+    if name == "auto":
+        if torch.cuda.is_available():
+            name = "cuda"
+        else:
+            name = "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+        if device.type == "cuda":
+            device = torch.device("cuda", local_rank() if device.index is None else device.index)
+            torch.cuda.set_device(device)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise ZooError(
+            f'train.device = {name!r} can\'t be used here ({reason}); write "auto" or "cpu"'
+        ) from None
+    return device
+
+
+def choose_precision(name: str, device: torch.device) -> str:
+    """ "float32" or "bfloat16"; "auto" takes bfloat16 where its products are clearly faster."""
+    if name != "auto":
+        return name
+    if device.type == "cuda":
+        return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
+    if device.type == "cpu" and product_seconds(torch.bfloat16) < 0.7 * product_seconds(
+        torch.float32
+    ):
+        return "bfloat16"
+    return "float32"
+
+
+def product_seconds(dtype: torch.dtype, size: int = 512) -> float:
+    """Seconds that one product of two square matrices takes on the CPU: the best of a few."""
+    with torch.random.fork_rng(devices=[]):
+        a = torch.randn(size, size).to(dtype)
+    seconds = []
+    for _ in range(5):
+        start = time.perf_counter()
+        a @ a
+        seconds.append(time.perf_counter() - start)
+    return min(seconds)
+
+
+def autocast(device: torch.device, precision: str) -> AbstractContextManager[object]:
+    """Runs products in the given precision; weights and optimizer state stay float32."""
+    if precision == "float32":
+        return nullcontext()
+    return torch.autocast(device.type, torch.bfloat16)
