@@ -1,0 +1,174 @@
+"""From a prompt to text, one token at a time."""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from zoo.build import derived_seed
+from zoo.contracts import Sampler, Tokenizer
+from zoo.errors import ZooError
+from zoo.model import Decoder
+
+DEFAULT_NEW_TOKENS = 256
+
+
+def stream(
+    model: Decoder,
+    tokenizer: Tokenizer,
+    prompts: Sequence[str],
+    samplers: Sequence[Sampler],
+    *,
+    max_new_tokens: int | None = None,
+    seed: int = 0,
+    stop: Sequence[str] = (),
+) -> Iterator[tuple[int, str]]:
+    """Continues the prompts as one batch; yields (row, new text) as soon as text is certain.
+
+    A row ends at the end-of-text token, before the first of the ``stop`` strings, or after
+    ``max_new_tokens`` (None for 256, or what the model's positions allow if that is less). Text
+    that may turn out to be part of a character or of a stop string is held back until it is known.
+    Each row draws from a generator of its own, a function of (seed, row).
+
+    Raises:
+        ZooError: more tokens than the model's positions can tell apart, or than none.
+    """
+    ids = [[tokenizer.eot, *map(int, tokenizer.encode(prompt))] for prompt in prompts]
+    n_new = tokens_to_make(model, max(map(len, ids)), max_new_tokens)
+    writers = [Writer(tokenizer, stop) for _ in ids]
+    rows = list(range(len(ids)))
+    for row, token in stream_ids(model, ids, samplers, n_new, seed, rows):
+        ended = token == tokenizer.eot
+        text = writers[row].end() if ended else writers[row].write(token)
+        if text:
+            yield row, text
+        if ended or writers[row].stopped:
+            rows.remove(row)
+    for row in rows:
+        if text := writers[row].end():
+            yield row, text
+
+
+def tokens_to_make(model: Decoder, n_prompt: int, asked: int | None) -> int:
+    """How many tokens to add to a prompt of ``n_prompt``, given what the positions allow."""
+    limits = [p.limit for p in model.positions if p.limit is not None]
+    room = min(limits, default=n_prompt + (asked or DEFAULT_NEW_TOKENS)) - n_prompt
+    if asked is not None and asked < 1:
+        raise ZooError(f"max_new_tokens = {asked}: at least 1 is needed")
+    if room < (asked or 1):
+        raise ZooError(
+            f"{n_prompt} tokens of prompt and {asked or 1} more pass this model's limit of "
+            f"{min(limits)} positions: shorten the prompt or ask for fewer tokens"
+        )
+    return asked or min(room, DEFAULT_NEW_TOKENS)
+
+
+@torch.inference_mode()
+def stream_ids(
+    model: Decoder,
+    prompts: Sequence[Sequence[int]],
+    samplers: Sequence[Sampler],
+    n_new: int,
+    seed: int,
+    rows: list[int],
+) -> Iterator[tuple[int, int]]:
+    """Yields (row, token) for each of ``rows``; the caller removes a row from the list to end it.
+
+    Prompts of different lengths are padded on the left; rows that ended leave the batch.
+    """
+    was_training = model.training
+    model.eval()
+    device = model.embedding.weight.device
+    longest = max(map(len, prompts))
+    lengths = torch.tensor([len(prompt) for prompt in prompts], device=device)
+    padding = longest - lengths if int(lengths.min()) < longest else None
+    new = torch.tensor([[0] * (longest - len(p)) + list(p) for p in prompts], device=device)
+    history = torch.tensor([[-1] * (longest - len(p)) + list(p) for p in prompts], device=device)
+    generators = [generator(seed, row) for row in rows]
+    states: list[dict[str, Any]] = [{} for _ in samplers]
+    batch = list(rows)
+    state = model.new_state(len(batch), longest + n_new, padding)
+    try:
+        for _ in range(n_new):
+            logits = model.decode(new, state)
+            for sampler, own in zip(samplers, states, strict=True):
+                logits = sampler(logits, history, own)
+            tokens = draw(logits, [generators[row] for row in batch])
+            for row, token in zip(list(batch), tokens.tolist(), strict=True):
+                yield row, token
+            if not rows:
+                return
+            new = tokens.unsqueeze(1)
+            history = torch.cat((history, new), dim=1)
+            if len(rows) < len(batch):
+                kept = torch.tensor([batch.index(row) for row in rows], device=device)
+                state.select(kept)
+                new, history = new[kept], history[kept]
+                batch = list(rows)
+    finally:
+        model.train(was_training)
+
+
+def generator(seed: int, row: int) -> torch.Generator:
+    """A row's own source of randomness."""
+    return torch.Generator().manual_seed(derived_seed(seed, "row", row))
+
+
+def draw(logits: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
+    """One token a row, (B,), from softmax(logits); each row uses its own generator.
+
+    Inverts the cumulative distribution at a uniform draw, the same on every device.
+    """
+    uniform = torch.tensor([torch.rand((), generator=g, dtype=torch.float64) for g in generators])
+    cumulative = logits.double().softmax(-1).cumsum(-1)
+    threshold = uniform.to(logits.device)[:, None] * cumulative[:, -1:]
+    # Right: a draw of exactly 0 must not fall on a leading token of probability 0.
+    return torch.searchsorted(cumulative, threshold, right=True).squeeze(1)
+
+
+class Writer:
+    """Turns one row's tokens into text that won't be taken back."""
+
+    def __init__(self, tokenizer: Tokenizer, stop: Sequence[str]) -> None:
+        self.stopped = False
+        self._bytes: Callable[[list[int]], bytes] = tokenizer.decode_bytes
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._stop = [text for text in stop if text]
+        self._held = ""
+
+    def write(self, token: int) -> str:
+        """The text that is certain after one more token."""
+        return self._release(self._decoder.decode(self._bytes([token])))
+
+    def end(self) -> str:
+        """What was held back, now that nothing follows."""
+        text = self._release(self._decoder.decode(b"", final=True))
+        held, self._held = self._held, ""
+        return text + held
+
+    def _release(self, text: str) -> str:
+        text = self._held + text
+        self._held = ""
+        ends = [at for at in (text.find(stop) for stop in self._stop) if at >= 0]
+        if ends:
+            self.stopped = True
+            return text[: min(ends)]
+        keep = max((overlap(text, stop) for stop in self._stop), default=0)
+        if keep:
+            text, self._held = text[:-keep], text[-keep:]
+        return text
+
+
+def overlap(text: str, stop: str) -> int:
+    """Length of the longest end of ``text`` that is a proper beginning of ``stop``.
+
+    >>> overlap("once upon", "on the")
+    2
+    """
+    return next(
+        (n for n in range(min(len(text), len(stop) - 1), 0, -1) if text.endswith(stop[:n])), 0
+    )
