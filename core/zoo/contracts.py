@@ -280,7 +280,7 @@ class Sampler(Protocol):
     """Reshapes the distribution of the next token; the core draws from what the chain leaves.
 
     ``logits`` (B, V) float32, ``history`` (B, L) ids so far (−1 is padding), ``state`` a dict of
-    this sampler's own for the whole generation -> logits (B, V), −inf where excluded.
+    this sampler's own for the whole generation, tensors in it batch first -> logits (B, V), −inf where excluded.
     """
 
     def __call__(self, logits: Tensor, history: Tensor, state: dict[str, Any]) -> Tensor: ...

@@ -98,8 +98,7 @@ def stream_ids(
             for sampler, own in zip(samplers, states, strict=True):
                 logits = sampler(logits, history, own)
             tokens = draw(logits, [generators[row] for row in batch])
-            for row, token in zip(list(batch), tokens.tolist(), strict=True):
-                yield row, token
+            yield from zip(list(batch), tokens.tolist(), strict=True)
             if not rows:
                 return
             new = tokens.unsqueeze(1)
@@ -108,6 +107,8 @@ def stream_ids(
                 kept = torch.tensor([batch.index(row) for row in rows], device=device)
                 state.select(kept)
                 new, history = new[kept], history[kept]
+                for own in states:
+                    own.update({k: v[kept] for k, v in own.items() if isinstance(v, Tensor)})
                 batch = list(rows)
     finally:
         model.train(was_training)

@@ -1,0 +1,189 @@
+"""A run on disk: what training leaves behind, and what can be done with it afterwards."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zoo.errors import ZooError
+
+if TYPE_CHECKING:
+    from zoo.checkpoint import Checkpoint
+    from zoo.contracts import Sampler, Tokenizer
+    from zoo.model import Decoder
+    from zoo.recipe import Recipe
+
+RUNS = Path("runs")
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """What an observer is told of the run it watches.
+
+    ``start_step`` is the step after which a resumed run goes on, 0 for a new one. ``lr_at`` gives
+    the learning rate of a step; ``params`` counts the model's parameters.
+    """
+
+    dir: Path
+    name: str
+    recipe: Recipe
+    total_steps: int
+    start_step: int
+    label: str
+    notices: list[str]
+    lr_at: Callable[[int], float]
+    params: int
+    device: str
+    precision: str
+    world: int = 1
+
+
+@dataclass
+class Run:
+    """A run directory, opened. ``zoo.open_run(path)`` makes one.
+
+    Raises:
+        ZooError: no run or no checkpoint there.
+    """
+
+    dir: Path
+    checkpoint_dir: Path
+    summary: dict[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def checkpoint(self) -> Checkpoint:
+        """The checkpoint, every file of it verified."""
+        from zoo import checkpoint
+
+        return checkpoint.load(self.checkpoint_dir)
+
+    @cached_property
+    def recipe(self) -> Recipe:
+        """The resolved recipe that the checkpoint was trained with."""
+        from zoo.recipe import parse_recipe
+
+        return parse_recipe(self.checkpoint.recipe_toml, self.checkpoint_dir / "recipe.toml")
+
+    @cached_property
+    def tokenizer(self) -> Tokenizer:
+        """The tokenizer that the run was trained with."""
+        factory: Any = self.recipe.tokenizer.entry.factory
+        loaded: Tokenizer = factory.load(self.checkpoint.tokenizer_dir)
+        return loaded
+
+    @cached_property
+    def model(self) -> Decoder:
+        """The trained model, on the CPU, in evaluation mode."""
+        model = self.recipe.model(self.tokenizer.vocab_size, self.recipe.train.seed)
+        model.load_state_dict(self.checkpoint.model)
+        return model.eval()
+
+    @property
+    def metrics(self) -> list[dict[str, Any]]:
+        """The lines of metrics.jsonl."""
+        path = self.dir / "metrics.jsonl"
+        if not path.exists():
+            return []
+        with path.open(encoding="utf-8") as lines:
+            return [json.loads(line) for line in lines]
+
+    @property
+    def info(self) -> dict[str, Any]:
+        """What run.json says of where, with what and on which text the run was trained."""
+        path = self.dir / "run.json"
+        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+    def generate(self, prompt: str = "", **options: Any) -> str:
+        """The prompt continued; options as for ``stream``."""
+        return prompt + "".join(text for _, text in self.stream([prompt], **options))
+
+    def stream(
+        self,
+        prompts: Sequence[str],
+        *,
+        samplers: Sequence[Sampler] | None = None,
+        max_new_tokens: int | None = None,
+        seed: int = 0,
+        stop: Sequence[str] = (),
+    ) -> Iterator[tuple[int, str]]:
+        """Continues the prompts as one batch, yielding (row, new text).
+
+        ``samplers`` defaults to the chain of the recipe's ``[generate]``.
+        """
+        from zoo.generate import stream
+
+        settings = self.recipe.generate
+        return stream(
+            self.model,
+            self.tokenizer,
+            prompts,
+            [make() for make in settings.samplers] if samplers is None else samplers,
+            max_new_tokens=max_new_tokens or settings.max_new_tokens,
+            seed=seed,
+            stop=stop,
+        )
+
+
+def open_run(path: str | Path | None = None) -> Run:
+    """Opens a run, or one checkpoint of it; the newest run under ``runs/`` where no path is given.
+
+    Raises:
+        ZooError: no run or no checkpoint there.
+    """
+    from zoo import checkpoint
+
+    folder = Path(path) if path is not None else newest_run()
+    if (folder / "manifest.json").exists():
+        run = folder.parent.parent if folder.parent.name == "checkpoints" else folder
+        return Run(run, folder)
+    if not folder.is_dir():
+        known = sorted(p.name for p in RUNS.glob("*/")) if RUNS.is_dir() else []
+        hint = f" (in {RUNS}/: {', '.join(known)})" if known else ""
+        raise ZooError(f"{folder}: no such run{hint}")
+    newest = checkpoint.newest(folder / "checkpoints")
+    if newest is None:
+        raise ZooError(f"{folder}: no checkpoint there; was it stopped before its first one?")
+    return Run(folder, newest)
+
+
+def newest_run() -> Path:
+    """The run under ``runs/`` whose checkpoints are the most recent."""
+    runs = [p.parent for p in RUNS.glob("*/checkpoints") if any(p.glob("step-*"))]
+    if not runs:
+        raise ZooError(
+            f"no run with a checkpoint under {RUNS.resolve()}: train one with "
+            "`zoo train recipes/tinystories.toml`, or name a run"
+        )
+    return max(runs, key=lambda run: (run / "checkpoints").stat().st_mtime_ns)
+
+
+def new_run_dir(recipe_name: str, out: Path | None) -> Path:
+    """Makes the folder of a new run: ``out``, else the next free ``runs/<recipe>-<number>``.
+
+    Raises:
+        ZooError: ``out`` holds something already.
+    """
+    if out is not None:
+        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+            raise ZooError(
+                f"{out}: exists already; `--resume {out}` goes on with it, another --out starts anew"
+            )
+        out.mkdir(parents=True, exist_ok=True)
+        return out
+    RUNS.mkdir(exist_ok=True)
+    pattern = re.compile(re.escape(recipe_name) + r"-(\d+)")
+    numbers = [int(m[1]) for p in RUNS.iterdir() if (m := pattern.fullmatch(p.name))]
+    number = max(numbers, default=0) + 1
+    while True:
+        folder = RUNS / f"{recipe_name}-{number}"
+        try:
+            folder.mkdir()
+        except FileExistsError:  # another run began in between
+            number += 1
+        else:
+            return folder
