@@ -1,0 +1,227 @@
+"""What the tokenizers share: a table of tokens, special tokens, streams of text, one JSON file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+
+import numpy as np
+
+from zoo_builtin.tokenizers import streams
+
+END_OF_TEXT = "<|endoftext|>"
+FILE_NAME = "tokenizer.json"
+FORMAT = "zoo-tokenizer-1"
+
+T = TypeVar("T")
+SelfTokenizer = TypeVar("SelfTokenizer", bound="TableTokenizer")
+
+
+class TableTokenizer(ABC):
+    """A tokenizer whose every id stands for fixed bytes.
+
+    Text may hold the spelling of a special token without meaning it, so ``encode`` takes it for
+    ordinary text unless ``allowed_special`` says otherwise: True for all special tokens, or the
+    ones to recognise. Training text is always cut at special tokens, and learns nothing from them.
+
+    Byte strings are taken as UTF-8; bytes that are not survive. Lone surrogates in a ``str`` can't
+    be encoded and are read as U+FFFD.
+    """
+
+    kind: ClassVar[str]
+    """The name this tokenizer has in recipes and in its file."""
+
+    special_tokens: dict[str, int]
+    """Text -> id. The first one ends a document."""
+
+    _tokens: list[bytes] | None = None
+    """What each id stands for; None before training."""
+
+    @property
+    def eot(self) -> int:
+        """The id that ends a document."""
+        return next(iter(self.special_tokens.values()))
+
+    @property
+    def vocab(self) -> dict[int, bytes]:
+        """Id -> bytes, special tokens included."""
+        return dict(enumerate(self._trained()))
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over everything that determines the ids: of the file that ``save`` writes."""
+        return hashlib.sha256(self._serialised()).hexdigest()
+
+    @abstractmethod
+    def train(
+        self,
+        texts: Iterable[str | bytes] | None = None,
+        *,
+        files: Sequence[str | Path] | None = None,
+        progress: streams.Progress | None = None,
+    ) -> None:
+        """Learn the vocabulary from documents and from files, none of them ever held whole.
+
+        ``progress(doing, done, total)`` is called now and then; total is None where unknown.
+        """
+
+    def encode(
+        self, text: str | bytes, *, allowed_special: bool | Collection[str] = False
+    ) -> np.ndarray:
+        """Text -> (n,) int64 ids."""
+        if not isinstance(text, (str, bytes)):
+            raise TypeError(f"encode takes str or bytes, not {type(text).__name__}")
+        arrays = self._encode_chunks(streams.blocks(text), self._allowed(allowed_special))
+        return np.concatenate([np.empty(0, np.int64), *arrays])
+
+    def encode_iterable(
+        self, chunks: Iterable[str | bytes], *, allowed_special: bool | Collection[str] = False
+    ) -> Iterator[int]:
+        """The ids of all chunks joined, one by one, wherever the chunks were cut.
+
+        Holds a chunk and one unfinished pre-token, never the whole text.
+        """
+        arrays = self._encode_chunks(chunks, self._allowed(allowed_special))
+        return (token for array in arrays for token in array.tolist())
+
+    def decode_bytes(self, ids: Iterable[int]) -> bytes:
+        """The exact bytes that ids stand for. Raises ValueError for an id that doesn't exist."""
+        tokens = self._trained()
+        array = np.asarray(ids if isinstance(ids, np.ndarray) else list(ids))
+        if array.size == 0:
+            return b""
+        if array.ndim != 1 or array.dtype.kind not in "iu":
+            raise ValueError(f"ids must be a flat sequence of integers, not {array!r:.80}")
+        unknown = array[(array < 0) | (array >= len(tokens))]
+        if unknown.size:
+            raise ValueError(
+                f"no token has the id {unknown[0]}: ids go from 0 to {len(tokens) - 1}"
+            )
+        return b"".join(map(tokens.__getitem__, array.tolist()))
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """The text that ids stand for; U+FFFD where their bytes are not UTF-8."""
+        return self.decode_bytes(ids).decode("utf-8", errors="replace")
+
+    def token_bytes(self) -> np.ndarray:
+        """(vocab_size,) int64: how many bytes of text each id stands for; 0 for special tokens."""
+        lengths = np.array([len(token) for token in self._trained()], dtype=np.int64)
+        lengths[list(self.special_tokens.values())] = 0
+        return lengths
+
+    def save(self, dir: str | Path) -> None:
+        """Write ``dir/tokenizer.json``, atomically."""
+        Path(dir).mkdir(parents=True, exist_ok=True)
+        from zoo.paths import write_atomically
+
+        write_atomically(Path(dir) / FILE_NAME, self._serialised())
+
+    @classmethod
+    def load(cls: type[SelfTokenizer], dir: str | Path) -> SelfTokenizer:
+        """Read what ``save`` wrote. Raises ValueError naming the file and what is wrong with it."""
+        path = Path(dir) / FILE_NAME
+        try:
+            state = json.loads(path.read_bytes())
+            if not isinstance(state, dict) or state.get("format") != FORMAT:
+                raise ValueError(f'no "format": "{FORMAT}" at the top')
+            if state.get("tokenizer") != cls.kind:
+                raise ValueError(f"a tokenizer {state.get('tokenizer')!r}, not {cls.kind!r}")
+            return cls._from_state(state)
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"{path}: {error}") from error
+
+    @abstractmethod
+    def _encode_text(self, text: str) -> np.ndarray:
+        """Ids of a piece without special tokens."""
+
+    @abstractmethod
+    def _state(self) -> dict[str, Any]:
+        """All that determines the ids, as JSON."""
+
+    @classmethod
+    @abstractmethod
+    def _from_state(cls: type[SelfTokenizer], state: dict[str, Any]) -> SelfTokenizer:
+        """The inverse. Raises ValueError, as the file may come from anywhere."""
+
+    def _last_cut(self, text: str, start: int, end: int) -> int:
+        """Where text may be cut without changing its ids; anywhere, unless overridden."""
+        return end
+
+    def _encode_chunks(
+        self, chunks: Iterable[str | bytes], special_tokens: Collection[str]
+    ) -> Iterator[np.ndarray]:
+        self._trained()
+        pieces = streams.split(streams.as_strings(chunks), special_tokens, self._last_cut)
+        for piece, is_special in pieces:
+            if is_special:
+                yield np.array([self.special_tokens[piece]], dtype=np.int64)
+            else:
+                yield self._encode_text(piece)
+
+    def _ordinary_text(
+        self,
+        texts: Iterable[str | bytes] | None,
+        files: Sequence[str | Path] | None,
+        progress: streams.Progress | None,
+    ) -> Iterator[str]:
+        """The training text in pieces, without its special tokens."""
+        for chunks in streams.documents(texts, files, progress):
+            strings = streams.as_strings(chunks)
+            for piece, is_special in streams.split(strings, self.special_tokens, self._last_cut):
+                if not is_special:
+                    yield piece
+
+    def _allowed(self, allowed_special: bool | Collection[str]) -> Collection[str]:
+        if isinstance(allowed_special, bool):
+            return self.special_tokens if allowed_special else ()
+        names = {allowed_special} if isinstance(allowed_special, str) else set(allowed_special)
+        if unknown := sorted(names - self.special_tokens.keys()):
+            known = ", ".join(map(repr, self.special_tokens))
+            raise ValueError(f"no special token {unknown[0]!r} (known: {known})")
+        return names
+
+    def _trained(self) -> list[bytes]:
+        if self._tokens is None:
+            name = type(self).__name__
+            raise RuntimeError(
+                f"this {name} tokenizer has no vocabulary yet: train(texts) it, or {name}.load(dir)"
+            )
+        return self._tokens
+
+    def _serialised(self) -> bytes:
+        self._trained()
+        state = {"format": FORMAT, "tokenizer": self.kind, **self._state()}
+        return json.dumps(state, separators=(",", ":")).encode("ascii") + b"\n"
+
+
+def number_special_tokens(special_tokens: Sequence[str] | None, first_id: int) -> dict[str, int]:
+    """Text -> id, from ``first_id`` on; None stands for the end of text alone."""
+    names = [END_OF_TEXT] if special_tokens is None else special_tokens
+    if isinstance(names, str) or not all(isinstance(name, str) for name in names):
+        raise ValueError(f"special_tokens must be a list of strings, not {names!r}")
+    if not names:
+        raise ValueError("special_tokens is empty; the first of them ends a document, so name one")
+    for name in names:
+        if not name or streams.SURROGATE.search(name):
+            raise ValueError(f"special_tokens: {name!r} is no text that could be recognised")
+        if names.count(name) > 1:
+            raise ValueError(f"special_tokens names {name!r} twice")
+    return {name: first_id + index for index, name in enumerate(names)}
+
+
+def expect(state: dict[str, Any], key: str, kind: type[T]) -> T:
+    """A value of a loaded file, if it has the right type."""
+    value = state.get(key)
+    if type(value) is not kind:
+        raise ValueError(f"{key!r} must be a {kind.__name__}, not {value!r:.80}")
+    return value
+
+
+def expect_special_tokens(state: dict[str, Any]) -> list[str]:
+    names = expect(state, "special_tokens", list)
+    number_special_tokens(names, 0)
+    return names
