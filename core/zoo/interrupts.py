@@ -1,0 +1,58 @@
+"""Ctrl-C and SIGTERM: at once while nothing is at stake, after the current step while training."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+
+class Interrupted(KeyboardInterrupt):
+    """Training was interrupted by a signal; ``exit_code`` is 128 + its number."""
+
+    def __init__(self, signum: int, message: str = "") -> None:
+        super().__init__(message or signal.Signals(signum).name)
+        self.signum = signum
+        self.exit_code = 128 + signum
+
+
+class Interrupts:
+    """Catches SIGINT and SIGTERM while it is entered (in the main thread; elsewhere it can't).
+
+    Outside ``deferred()`` a signal raises Interrupted at once; inside, it is only noted in
+    ``pending``, so that a step or a save is finished, and a second one raises.
+    """
+
+    def __init__(self) -> None:
+        self.pending = 0
+        self._deferring = False
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> Interrupts:
+        if threading.current_thread() is threading.main_thread():
+            for signum in (signal.SIGINT, signal.SIGTERM):
+                self._before[signum] = signal.signal(signum, self._caught)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for signum, handler in self._before.items():
+            signal.signal(signum, handler)
+
+    @contextmanager
+    def deferred(self) -> Iterator[None]:
+        self._deferring = True
+        try:
+            yield
+        finally:
+            self._deferring = False
+
+    def _caught(self, signum: int, _: FrameType | None) -> None:
+        # Ctrl-C reaches a process that torchrun started twice, from the terminal and from torchrun.
+        again = self.pending and self.pending == signum == signal.SIGINT
+        if self._deferring and not again:
+            self.pending = signum
+            return
+        raise Interrupted(signum)

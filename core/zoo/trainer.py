@@ -1,0 +1,235 @@
+"""One model in training: a step, an evaluation, and the state that a checkpoint needs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from zoo import data as token_data
+from zoo.build import derived_seed
+from zoo.clip import clip_grad_norm_
+from zoo.device import autocast
+from zoo.distributed import Group
+from zoo.errors import ZooError
+from zoo.model import Decoder, Scored
+from zoo.params import named_params
+
+if TYPE_CHECKING:
+    from zoo.data import TokenData
+    from zoo.recipe import Recipe
+
+# Tokens that one process puts through the model at once, unless the recipe says otherwise.
+MICRO_BATCH_TOKENS = 16_384
+
+
+@dataclass(frozen=True)
+class BatchPlan:
+    """How the global batch is spread over processes and micro-steps, in rows of ``length`` tokens."""
+
+    length: int
+    rows: int
+    rows_per_rank: int
+    micro_batch: int
+
+    @property
+    def tokens(self) -> int:
+        return self.rows * self.length
+
+
+def plan_batch(batch_tokens: int, length: int, world: int, micro_batch: int | None) -> BatchPlan:
+    """Derives accumulation from the global batch.
+
+    Raises:
+        ZooError: a batch that doesn't divide evenly, with the numbers.
+    """
+    rows = batch_tokens // length
+    if rows % world:
+        raise ZooError(
+            f"train.batch_tokens = {batch_tokens} makes {rows} rows of {length} tokens, which "
+            f"{world} processes can't share evenly: write a multiple of {world * length}"
+        )
+    per_rank = rows // world
+    if micro_batch is None:
+        most = max(1, MICRO_BATCH_TOKENS // length)
+        micro_batch = max(n for n in range(1, min(most, per_rank) + 1) if per_rank % n == 0)
+    if per_rank % micro_batch:
+        raise ZooError(
+            f"train.micro_batch = {micro_batch} does not divide the {per_rank} rows of a process "
+            f"({rows} rows over {world} processes)"
+        )
+    return BatchPlan(length, rows, per_rank, micro_batch)
+
+
+class Trainer:
+    """A model, its optimizer and where they are in the run.
+
+    Args:
+        recipe: what to train and how.
+        data: the tokens.
+        group: the processes that train together.
+        device, precision: where and how to compute.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        data: TokenData,
+        group: Group,
+        device: torch.device,
+        precision: str,
+    ) -> None:
+        settings = recipe.train
+        self.data = data
+        self.group = group
+        self.device = device
+        self.precision = precision
+        self.seed = settings.seed
+        self.clip = settings.clip
+        self.total_steps = recipe.total_steps
+        self.step = 0
+
+        self.model: Decoder = recipe.model(data.tokenizer.vocab_size, self.seed).to(device)
+        self.plan = plan_batch(
+            settings.batch_tokens, self.model.dims.max_seq_len, group.world, settings.micro_batch
+        )
+        self.params = named_params(self.model, recipe.params)
+        made = recipe.optimizer(self.params)
+        self.optimizers: list[torch.optim.Optimizer] = made if isinstance(made, list) else [made]
+        for param_group in self._param_groups():
+            param_group.setdefault("initial_lr", param_group["lr"])
+        self.multiplier = (
+            recipe.scheduler(self.total_steps) if recipe.scheduler else lambda step: 1.0
+        )
+        if settings.compile:
+            for block in self.model.blocks:
+                block.compile()
+        self.replica: nn.Module = self.model
+        if group.world > 1:
+            self.replica = DistributedDataParallel(self.model, gradient_as_bucket_view=True)
+        self._token_bytes = torch.from_numpy(data.tokenizer.token_bytes()).to(device)
+        self._valid = token_data.valid_windows(data.valid, settings.eval_tokens, self.plan.length)
+
+    @property
+    def tokens(self) -> int:
+        """Tokens trained on so far."""
+        return self.step * self.plan.tokens
+
+    def lr_at(self, step: int) -> float:
+        """The learning rate of the first parameter group at this step."""
+        return float(self._param_groups()[0]["initial_lr"] * self.multiplier(step))
+
+    def train_step(self, stop_signal: int = 0) -> tuple[dict[str, float], int]:
+        """One update. Returns loss and gradient norm, and the stop signal that any rank received.
+
+        Raises:
+            ZooError: a loss or gradient norm that is not finite; nothing was updated then.
+        """
+        step = self.step
+        # Whatever a component draws in a step is a function of (seed, step, rank): nothing to save.
+        torch.manual_seed(derived_seed(self.seed, "step", step, self.group.rank))
+        for param_group in self._param_groups():
+            param_group["lr"] = param_group["initial_lr"] * self.multiplier(step)
+
+        sums = torch.zeros(2, dtype=torch.float64)
+        stats: dict[str, dict[str, Tensor]] = {}
+        micro_batches = self._rows(step).split(self.plan.micro_batch)
+        for nth, rows in enumerate(micro_batches):
+            with self._synchronised(nth == len(micro_batches) - 1):
+                scored = self._score(self.replica, rows)
+                # DDP averages over the ranks, the loss is a mean over the tokens of all of them.
+                (scored.total * (self.group.world / self.plan.tokens)).backward()
+            sums[0] += scored.total.item()
+            add_stats(stats, scored.stats)
+        sums[1] = stop_signal
+        self.group.sum_(sums)
+
+        loss = sums[0].item() / self.plan.tokens
+        norm = clip_grad_norm_([p.tensor for p in self.params], self.clip or math.inf).item()
+        if not (math.isfinite(loss) and math.isfinite(norm)):
+            raise ZooError(
+                f"step {step}: loss {loss}, gradient norm {norm}: stopped before the update. "
+                "A lower learning rate, a longer warm-up or train.clip may help"
+            )
+        for optimizer in self.optimizers:
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+        self._hand_back(stats)
+        self.step += 1
+        return {"loss": loss, "grad_norm": norm}, int(sums[1].item())
+
+    @torch.no_grad()
+    def evaluate(self) -> dict[str, float]:
+        """Mean −log p of the validation tokens in nats, and bits per byte of their text."""
+        self._swap("eval")
+        self.model.eval()
+        mine = self._valid[self.group.rank :: self.group.world]
+        sums = torch.zeros(3, dtype=torch.float64)
+        for at in range(0, len(mine), self.plan.micro_batch):
+            windows = mine[at : at + self.plan.micro_batch]
+            rows = self._to_device(token_data.windows(self.data.valid, windows, self.plan.length))
+            nll = self._score(self.model, rows).parts["nll"].item()
+            n_bytes = self._token_bytes[rows[:, 1:]].sum().item()
+            sums += torch.tensor([nll, rows[:, 1:].numel(), n_bytes], dtype=torch.float64)
+        self.model.train()
+        self._swap("train")
+        nll, n_tokens, n_bytes = self.group.sum_(sums).tolist()
+        return {"loss": nll / n_tokens, "bits_per_byte": nll / math.log(2) / n_bytes}
+
+    def _score(self, model: nn.Module, rows: Tensor) -> Scored:
+        with autocast(self.device, self.precision):
+            scored: Scored = model(rows[:, :-1], rows[:, 1:])
+        return scored
+
+    def _rows(self, step: int) -> Tensor:
+        """This rank's share of the step's global batch: (rows_per_rank, length + 1)."""
+        first = self.group.rank * self.plan.rows_per_rank
+        mine = range(first, first + self.plan.rows_per_rank)
+        return self._to_device(
+            token_data.batch(
+                self.data.train,
+                seed=self.seed,
+                step=step,
+                n_rows=self.plan.rows,
+                rows=mine,
+                length=self.plan.length,
+            )
+        )
+
+    def _to_device(self, rows: Any) -> Tensor:
+        return torch.from_numpy(rows).to(self.device, non_blocking=True)
+
+    def _synchronised(self, last: bool) -> AbstractContextManager[None]:
+        """Gradients of several micro-steps cross the network once, with the last."""
+        if isinstance(self.replica, DistributedDataParallel) and not last:
+            return self.replica.no_sync()
+        return nullcontext()
+
+    def _param_groups(self) -> list[dict[str, Any]]:
+        return [group for optimizer in self.optimizers for group in optimizer.param_groups]
+
+    def _swap(self, mode: str) -> None:
+        """Optimizers that evaluate other weights than they train (schedule-free ones) swap them."""
+        for optimizer in self.optimizers:
+            if callable(swap := getattr(optimizer, mode, None)):
+                swap()
+
+    def _hand_back(self, stats: dict[str, dict[str, Tensor]]) -> None:
+        for path, values in stats.items():
+            summed = {name: self.group.sum_(value) for name, value in values.items()}
+            self.model.get_submodule(path).after_step(summed)  # type: ignore[operator]
+
+
+def add_stats(
+    into: dict[str, dict[str, Tensor]], new: Mapping[str, Mapping[str, Tensor]]
+) -> None:
+    for path, values in new.items():
+        sums = into.setdefault(path, {})
+        for name, value in values.items():
+            sums[name] = sums[name] + value.detach() if name in sums else value.detach().clone()
