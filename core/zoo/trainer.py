@@ -31,7 +31,7 @@ MICRO_BATCH_TOKENS = 16_384
 
 @dataclass(frozen=True)
 class BatchPlan:
-    """How the global batch is spread over processes and micro-steps, in rows of ``length`` tokens."""
+    """How the global batch, in rows of ``length`` tokens, is spread over processes and time."""
 
     length: int
     rows: int
@@ -125,8 +125,8 @@ class Trainer:
         """The learning rate of the first parameter group at this step."""
         return float(self._param_groups()[0]["initial_lr"] * self.multiplier(step))
 
-    def train_step(self, stop_signal: int = 0) -> tuple[dict[str, float], int]:
-        """One update. Returns loss and gradient norm, and the stop signal that any rank received.
+    def train_step(self, stopping: bool = False) -> tuple[dict[str, float], bool]:
+        """One update. Returns loss and gradient norm, and whether any rank was asked to stop.
 
         Raises:
             ZooError: a loss or gradient norm that is not finite; nothing was updated then.
@@ -147,7 +147,7 @@ class Trainer:
                 (scored.total * (self.group.world / self.plan.tokens)).backward()
             sums[0] += scored.total.item()
             add_stats(stats, scored.stats)
-        sums[1] = stop_signal
+        sums[1] = stopping
         self.group.sum_(sums)
 
         loss = sums[0].item() / self.plan.tokens
@@ -162,7 +162,7 @@ class Trainer:
             optimizer.zero_grad(set_to_none=True)
         self._hand_back(stats)
         self.step += 1
-        return {"loss": loss, "grad_norm": norm}, int(sums[1].item())
+        return {"loss": loss, "grad_norm": norm}, bool(sums[1])
 
     @torch.no_grad()
     def evaluate(self) -> dict[str, float]:
@@ -226,9 +226,7 @@ class Trainer:
             self.model.get_submodule(path).after_step(summed)  # type: ignore[operator]
 
 
-def add_stats(
-    into: dict[str, dict[str, Tensor]], new: Mapping[str, Mapping[str, Tensor]]
-) -> None:
+def add_stats(into: dict[str, dict[str, Tensor]], new: Mapping[str, Mapping[str, Tensor]]) -> None:
     for path, values in new.items():
         sums = into.setdefault(path, {})
         for name, value in values.items():

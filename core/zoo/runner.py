@@ -1,0 +1,276 @@
+"""Training what a recipe describes, from its text to a run on disk."""
+
+from __future__ import annotations
+
+import json
+import platform
+import signal
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+import zoo
+from zoo import checkpoint, data
+from zoo.device import choose_device, choose_precision
+from zoo.distributed import Group, process_group
+from zoo.interrupts import Interrupted, Interrupts
+from zoo.paths import write_atomically
+from zoo.run import Run, RunInfo, new_run_dir, open_run
+from zoo.trainer import Trainer
+
+if TYPE_CHECKING:
+    from zoo.contracts import Observer
+    from zoo.recipe import Recipe
+
+EVALUATIONS = 10  # a run, unless the recipe says otherwise
+
+
+def train(recipe: Recipe, *, out: str | Path | None = None) -> Run:
+    """Trains what the recipe describes; the run goes to ``out``, else ``runs/<recipe>-<number>``.
+
+    Raises:
+        ZooError: what the recipe asks for can't be had here, or the loss is no longer finite.
+        Interrupted: after Ctrl-C or SIGTERM; the run was saved.
+    """
+    return _run(recipe, out=Path(out) if out is not None else None, resumed=None)
+
+
+def resume(path: str | Path) -> Run:
+    """Goes on with a run from its newest checkpoint, as if it had never stopped."""
+    resumed = open_run(path)
+    return _run(resumed.recipe, out=None, resumed=resumed)
+
+
+def _run(recipe: Recipe, *, out: Path | None, resumed: Run | None) -> Run:
+    device = choose_device(recipe.train.device)
+    with Interrupts() as interrupts, process_group(device) as group:
+        precision = group.from_first(choose_precision(recipe.train.precision, device))
+        tokens = _prepare(recipe, group, resumed)
+        trainer = Trainer(recipe, tokens, group, device, precision)
+        if resumed is not None:
+            restore(trainer, resumed)
+            run_dir = resumed.dir
+        else:
+            # Only now, so that nothing that can't start leaves an empty folder.
+            run_dir = group.from_first(new_run_dir(recipe.name, out) if group.is_first else None)
+        session = Session(recipe, trainer, run_dir)
+        if resumed is not None:
+            session.best = resumed.checkpoint.state["best"]
+            session.clock.total = resumed.checkpoint.state["seconds"]
+        with interrupts.deferred():
+            session.loop(interrupts)
+        return session.run()
+
+
+def _prepare(recipe: Recipe, group: Group, resumed: Run | None) -> data.TokenData:
+    """The tokens, prepared by the first rank and opened by the others; a resumed run's own ones."""
+    key = resumed.checkpoint.state["data"] if resumed is not None else None
+    if group.is_first:
+        tokenizer = resumed.tokenizer if resumed is not None else None
+        prepared = data.prepare(recipe, tokenizer=tokenizer, key=key)
+        group.from_first(prepared.dir)
+        return prepared
+    return data.open_prepared(group.from_first(None), recipe)
+
+
+def restore(trainer: Trainer, run: Run) -> None:
+    """Puts a checkpoint's weights, optimizer state and step into a fresh trainer."""
+    saved = run.checkpoint
+    trainer.model.load_state_dict(saved.model)
+    names = {p.tensor: p.name for p in trainer.params}
+    checkpoint.restore_optimizers(
+        trainer.optimizers, names, saved.optimizer, saved.state["optimizer"]
+    )
+    trainer.step = saved.state["step"]
+
+
+class Session:
+    """One stretch of training: the loop, its records, and what it writes. Only rank 0 writes."""
+
+    def __init__(self, recipe: Recipe, trainer: Trainer, run_dir: Path) -> None:
+        settings = recipe.train
+        self.recipe = recipe
+        self.trainer = trainer
+        self.dir = run_dir
+        self.first = trainer.group.is_first
+        self.eval_every = settings.eval_every or max(1, trainer.total_steps // EVALUATIONS)
+        self.checkpoint_every = settings.checkpoint_every or self.eval_every
+        self.best: dict[str, Any] | None = None
+        self.valid: dict[str, float] = {}
+        self.clock = Clock(trainer)
+        self.info = RunInfo(
+            dir=run_dir,
+            name=run_dir.name,
+            recipe=recipe,
+            total_steps=trainer.total_steps,
+            start_step=trainer.step,
+            label=trainer.data.label,
+            notices=[trainer.data.notice] if trainer.data.notice else [],
+            lr_at=trainer.lr_at,
+            params=sum(p.tensor.numel() for p in trainer.params),
+            device=str(trainer.device),
+            precision=trainer.precision,
+            world=trainer.group.world,
+        )
+        makers = settings.observers if self.first else []
+        self.observers: list[Observer] = [make(self.info) for make in makers]
+
+    def loop(self, interrupts: Interrupts) -> None:
+        """Steps, evaluates and saves until the run is done or a signal asks to stop."""
+        trainer, settings = self.trainer, self.recipe.train
+        if self.first:
+            self.write_metadata()
+        self.notify("run_started")
+        try:
+            if trainer.step == 0:
+                self.evaluate()
+            while trainer.step < trainer.total_steps:
+                lr = trainer.lr_at(trainer.step)
+                with self.clock:
+                    measured, stop = trainer.train_step(bool(interrupts.pending))
+                done = trainer.step == trainer.total_steps
+                if trainer.step % settings.log_every == 0 or done or stop:
+                    self.record("train", "step_ended", lr=lr, **measured)
+                if trainer.step % self.eval_every == 0 or done:
+                    self.evaluate()
+                if trainer.step % self.checkpoint_every == 0 or done or stop:
+                    self.save()
+                if stop and not done:
+                    raise Interrupted(
+                        interrupts.pending or signal.SIGTERM,
+                        f"saved at step {trainer.step} of {trainer.total_steps}; go on with: "
+                        f"zoo train --resume {self.dir}",
+                    )
+        except BaseException as error:
+            self.notify("run_ended", self.summary(error))
+            raise
+        self.notify("run_ended", self.summary())
+
+    def evaluate(self) -> None:
+        self.notify("phase_changed", "evaluating")
+        self.valid = self.trainer.evaluate()
+        lr = self.trainer.lr_at(max(0, self.trainer.step - 1))
+        self.record("valid", "eval_ended", lr=lr, **self.valid)
+        self.notify("phase_changed", "training")
+
+    def save(self) -> None:
+        """Writes a checkpoint, then drops those that are neither among the newest nor the best."""
+        if not self.first:
+            return
+        self.notify("phase_changed", "saving")
+        trainer = self.trainer
+        names = {p.tensor: p.name for p in trainer.params}
+        tensors, numbers = checkpoint.flatten_optimizers(trainer.optimizers, names)
+        if self.valid and (self.best is None or self.valid["loss"] < self.best["loss"]):
+            self.best = {"loss": self.valid["loss"], "step": trainer.step}
+        path = checkpoint.save(
+            self.dir / "checkpoints",
+            trainer.step,
+            model=trainer.model.state_dict(),
+            optimizer=tensors,
+            state={
+                "step": trainer.step,
+                "tokens": trainer.tokens,
+                "seconds": self.clock.total,
+                "best": self.best,
+                "data": trainer.data.key,
+                "optimizer": numbers,
+                "plugins": self.recipe.plugins,
+                "label": self.info.label,
+                "notices": self.info.notices,
+            },
+            tokenizer=trainer.data.tokenizer,
+            recipe_toml=self.recipe.to_toml(),
+        )
+        checkpoints = self.dir / "checkpoints"
+        best = checkpoint.step_dir(checkpoints, self.best["step"]) if self.best else None
+        checkpoint.prune(checkpoints, self.recipe.train.keep, best)
+        self.notify("checkpoint_saved", path)
+        self.notify("phase_changed", "training")
+
+    def record(self, event: str, method: str, **measured: float) -> None:
+        trainer = self.trainer
+        record = {
+            "event": event,
+            "step": trainer.step,
+            **measured,
+            "tokens": trainer.tokens,
+            "tokens_per_s": self.clock.rate(fresh=event == "train"),
+            "seconds": self.clock.total,
+        }
+        self.notify(method, record)
+
+    def notify(self, method: str, *given: Any) -> None:
+        for observer in self.observers:
+            if callable(hear := getattr(observer, method, None)):
+                hear(*given)
+
+    def summary(self, error: BaseException | None = None) -> dict[str, Any]:
+        state = "finished"
+        if error is not None:
+            state = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+        return {
+            "state": state,
+            "dir": str(self.dir),
+            "step": self.trainer.step,
+            "total_steps": self.trainer.total_steps,
+            "tokens": self.trainer.tokens,
+            "seconds": self.clock.total,
+            "valid_loss": self.valid.get("loss"),
+            "bits_per_byte": self.valid.get("bits_per_byte"),
+            "label": self.info.label,
+            "notices": self.info.notices,
+        }
+
+    def write_metadata(self) -> None:
+        """The recipe as written and as resolved, and run.json."""
+        if self.trainer.step == 0:
+            write_atomically(self.dir / "recipe.toml", self.recipe.source.encode())
+            write_atomically(self.dir / "resolved.toml", self.recipe.to_toml().encode())
+        about = {
+            "zoo": zoo.__version__,
+            "torch": torch.__version__,
+            "python": platform.python_version(),
+            "platform": platform.platform(),
+            "plugins": self.recipe.plugins,
+            "corpus": self.info.label,
+            "notices": self.info.notices,
+            "device": self.info.device,
+            "precision": self.info.precision,
+            "processes": self.info.world,
+            "threads": torch.get_num_threads(),
+            "parameters": self.info.params,
+        }
+        write_atomically(self.dir / "run.json", (json.dumps(about, indent=2) + "\n").encode())
+
+    def run(self) -> Run:
+        """The finished run, opened."""
+        self.trainer.group.wait()
+        opened = open_run(self.dir)
+        opened.summary = self.summary()
+        return opened
+
+
+class Clock:
+    """Seconds spent in training steps, evaluation and saving left out."""
+
+    def __init__(self, trainer: Trainer) -> None:
+        self.trainer = trainer
+        self.total = 0.0
+        self._start = 0.0
+        self._last = (0.0, 0)
+
+    def __enter__(self) -> None:
+        self._start = time.perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        self.total += time.perf_counter() - self._start
+
+    def rate(self, *, fresh: bool) -> float:
+        """Tokens a second since the last fresh call."""
+        seconds, tokens = self.total - self._last[0], self.trainer.tokens - self._last[1]
+        if fresh:
+            self._last = self.total, self.trainer.tokens
+        return tokens / seconds if seconds else 0.0
