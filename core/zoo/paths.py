@@ -1,0 +1,66 @@
+"""Where zoo keeps what it can fetch or build again, and how files come to be whole."""
+
+from __future__ import annotations
+
+import os
+import sys
+import uuid
+from pathlib import Path
+
+from zoo.errors import ZooError
+
+
+def cache_dir() -> Path:
+    """The user's cache folder for zoo, made on demand.
+
+    ``$ZOO_CACHE`` if set, else the platform's convention: ``~/.cache/zoo`` (or below
+    ``$XDG_CACHE_HOME``) on Linux, ``~/Library/Caches/zoo`` on macOS, ``%LOCALAPPDATA%\\zoo\\Cache``
+    on Windows. Raises ZooError where it can't be made.
+    """
+    folder = Path(os.environ.get("ZOO_CACHE") or _platform_cache()).expanduser().absolute()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ZooError(
+            f"{folder}: the cache folder can't be made ({error.strerror}); "
+            "set ZOO_CACHE to a folder that can be written"
+        ) from error
+    return folder
+
+
+def _platform_cache() -> str:
+    if sys.platform == "win32":
+        return os.path.join(os.environ.get("LOCALAPPDATA") or "~/AppData/Local", "zoo", "Cache")
+    if sys.platform == "darwin":
+        return "~/Library/Caches/zoo"
+    return os.path.join(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "zoo")
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Writes a file so that, whatever happens, ``path`` holds all of the old or all of the new."""
+    temporary = unique_beside(path)
+    try:
+        with temporary.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    sync_dir(path.parent)
+
+
+def unique_beside(path: Path) -> Path:
+    """A hidden name in the same folder that nobody else uses: ``.NAME.<random>.tmp``."""
+    return path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.tmp")
+
+
+def sync_dir(folder: Path) -> None:
+    """Makes renames inside ``folder`` durable, where the platform can (Windows can't)."""
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
