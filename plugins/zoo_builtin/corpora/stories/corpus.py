@@ -1,0 +1,71 @@
+"""The corpus `stories`: endless, the same on every machine, nothing to download."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from itertools import count
+from zlib import crc32
+
+from .plots import PLOTS
+from .story import Story
+
+VERSION = 1  # raise it whenever a seed's text changes
+SPLITS = ("train", "valid")
+
+
+def story(seed: int) -> str:
+    """The story of this seed: paragraphs separated by an empty line.
+
+    >>> story(1) == story(1) != story(2)
+    True
+    """
+    telling = Story(seed)
+    telling.pick(PLOTS)(telling)
+    return telling.text()
+
+
+def split_of(document: bytes) -> str:
+    """Which split a story belongs to: a function of its text, so no text is in both."""
+    return SPLITS[crc32(document) % 16 == 0]
+
+
+class StoriesCorpus:
+    """Short children's stories from a small world model, as many as wanted, without a download.
+
+    ``max_bytes`` and ``valid_bytes`` end the splits after about that many bytes; 0 is endless.
+    ``seed`` (0 to 2³¹ − 1) chooses another, disjoint, range of story seeds.
+    """
+
+    label = "stories"
+
+    def __init__(
+        self, *, seed: int = 0, max_bytes: int = 24_000_000, valid_bytes: int = 500_000
+    ) -> None:
+        if not 0 <= seed < 2**31:
+            raise ValueError(f"seed must be between 0 and 2147483647, not {seed}")
+        for name, size in (("max_bytes", max_bytes), ("valid_bytes", valid_bytes)):
+            if size < 0:
+                raise ValueError(f"{name} must be 0 (endless) or more, not {size}")
+        self.seed = seed
+        self.sizes = {"train": max_bytes, "valid": valid_bytes}
+
+    def documents(self, split: str) -> Iterator[bytes]:
+        """Each story as UTF-8. Raises ValueError for a split other than "train" and "valid"."""
+        if split not in SPLITS:
+            raise ValueError(f"no split named {split!r}; the splits are 'train' and 'valid'")
+        return self._documents(split)
+
+    def _documents(self, split: str) -> Iterator[bytes]:
+        left = self.sizes[split] or float("inf")
+        for seed in count(self.seed << 32):
+            document = story(seed).encode()
+            if split_of(document) == split:
+                yield document
+                left -= len(document)
+                if left <= 0:
+                    return
+
+    def fingerprint(self) -> str:
+        """Changes with the options and with the generator's version."""
+        return hashlib.sha256(f"stories {VERSION} {self.seed} {self.sizes}".encode()).hexdigest()
