@@ -22,6 +22,8 @@ SURROGATE = re.compile("[\ud800-\udfff]")
 
 def blocks(text: str | bytes) -> Iterator[str | bytes]:
     """A long text in slices, so that no step over it needs memory in proportion."""
+    if not isinstance(text, (str, bytes)):
+        raise TypeError(f"a text is str or bytes, not {type(text).__name__}")
     for start in range(0, len(text), BLOCK):
         yield text[start : start + BLOCK]
 
@@ -74,7 +76,7 @@ def as_strings(chunks: Iterable[str | bytes]) -> Iterator[str]:
         elif isinstance(chunk, str):
             yield decoder.decode(b"", final=True) + without_surrogates(chunk)
         else:
-            raise TypeError(f"expected str or bytes, not {type(chunk).__name__}: {chunk!r:.40}")
+            raise TypeError(f"a chunk of text is str or bytes, not {type(chunk).__name__}")
     yield decoder.decode(b"", final=True)
 
 
