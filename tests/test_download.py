@@ -1,0 +1,331 @@
+"""The downloader against a local server that misbehaves in every way that servers do."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import random
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from zoo import download as downloading
+from zoo.download import UnreachableError, download
+from zoo.errors import ZooError
+
+CONTENT = random.Random(0).randbytes(1_500_000)
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
+
+
+@dataclass
+class Behaviour:
+    """What the server does, and what it was asked."""
+
+    content: bytes = CONTENT
+    sha256: str | None = SHA256
+    linked_size: int | None = None
+    etag: str = '"v1"'
+    ranges: bool = True
+    states_length: bool = True
+    drops: list[int] = field(default_factory=list)  # bytes sent before a connection is cut
+    failures: int = 0  # requests answered with 503
+    redirect: bool = False
+    asked: list[tuple[str, str]] = field(default_factory=list)  # (path, range)
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    behaviour: Behaviour
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+    def do_GET(self) -> None:
+        does, asked = self.behaviour, self.headers.get("Range", "")
+        self.close_connection = True
+        does.asked.append((self.path, asked))
+        if does.failures:
+            does.failures -= 1
+            self.send_error(503)
+        elif does.redirect and not self.path.endswith("/cdn"):
+            self.send_response(302)
+            self.send_header("Location", "/cdn")
+            self.state_content()
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+        else:
+            self.send_file(asked)
+
+    def state_content(self) -> None:
+        if self.behaviour.sha256:
+            self.send_header("X-Linked-Etag", f'"{self.behaviour.sha256}"')
+        if self.behaviour.linked_size is not None:
+            self.send_header("X-Linked-Size", str(self.behaviour.linked_size))
+
+    def send_file(self, asked: str) -> None:
+        does = self.behaviour
+        body = does.content
+        if asked and does.ranges:
+            start, stop = (int(x) for x in asked.removeprefix("bytes=").split("-"))
+            body = body[start : stop + 1]
+            self.send_response(206)
+            total = len(does.content)
+            self.send_header("Content-Range", f"bytes {start}-{start + len(body) - 1}/{total}")
+        else:
+            self.send_response(200)
+        if not does.redirect:
+            self.state_content()
+        self.send_header("ETag", does.etag)
+        if does.states_length:
+            self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if does.drops and asked != "bytes=0-0":
+            body = body[: does.drops.pop(0)]
+        with suppress(OSError):  # a client that has read enough hangs up
+            self.wfile.write(body)
+
+
+@pytest.fixture
+def behaviour() -> Behaviour:
+    return Behaviour()
+
+
+@pytest.fixture
+def server(behaviour: Behaviour, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    monkeypatch.setattr(downloading, "PAUSES", (0.01, 0.01))
+    for name in ("ZOO_OFFLINE", "http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    handler = type("BehavingHandler", (Handler,), {"behaviour": behaviour})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
+        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"http://127.0.0.1:{running.server_address[1]}"
+        running.shutdown()
+        thread.join()
+
+
+def transfers(behaviour: Behaviour) -> list[str]:
+    """The ranges asked for, without the request for the first byte that opens a download."""
+    return [asked for _, asked in behaviour.asked if asked != "bytes=0-0"]
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(file.name for file in folder.iterdir())
+
+
+def test_brings_the_whole_file_and_nothing_else(server: str, tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "data.bin"
+    download(f"{server}/data.bin", path)
+    assert path.read_bytes() == CONTENT
+    assert names(path.parent) == ["data.bin"]
+
+
+@pytest.mark.parametrize("first", [1, 1000, 999_999, len(CONTENT), 2 * len(CONTENT)])
+@pytest.mark.parametrize("ranges", [True, False])
+def test_first_bytes_only(
+    server: str, behaviour: Behaviour, tmp_path: Path, first: int, ranges: bool
+) -> None:
+    behaviour.ranges = ranges
+    download(f"{server}/data.bin", tmp_path / "data.bin", first=first)
+    assert (tmp_path / "data.bin").read_bytes() == CONTENT[:first]
+
+
+@pytest.mark.parametrize("drop", [1, 5000, 1 << 18, 1_499_999])
+@pytest.mark.parametrize("ranges", [True, False])
+def test_goes_on_after_a_drop(
+    server: str, behaviour: Behaviour, tmp_path: Path, drop: int, ranges: bool
+) -> None:
+    behaviour.drops = [drop]
+    behaviour.ranges = ranges
+    download(f"{server}/data.bin", tmp_path / "data.bin")
+    assert (tmp_path / "data.bin").read_bytes() == CONTENT
+    last = len(CONTENT) - 1
+    assert transfers(behaviour) == [f"bytes=0-{last}", f"bytes={drop}-{last}"]
+
+
+@pytest.mark.parametrize("drop", [1, 300_000, 1_499_999])
+def test_a_later_download_goes_on_where_an_earlier_one_gave_up(
+    server: str, behaviour: Behaviour, tmp_path: Path, drop: int
+) -> None:
+    path = tmp_path / "data.bin"
+    behaviour.drops = [drop, 0, 0]  # then nothing new arrives
+    with pytest.raises(UnreachableError, match="broke off"):
+        download(f"{server}/data.bin", path)
+    assert not path.exists()
+    assert [name.endswith(".part") for name in names(tmp_path)] == [True]
+
+    behaviour.asked.clear()
+    download(f"{server}/data.bin", path)
+    assert transfers(behaviour) == [f"bytes={drop}-{len(CONTENT) - 1}"]
+    assert path.read_bytes() == CONTENT
+    assert names(tmp_path) == ["data.bin"]
+
+
+def test_the_partial_file_of_a_killed_client_is_taken_over(
+    server: str, behaviour: Behaviour, tmp_path: Path
+) -> None:
+    path = tmp_path / "data.bin"
+    tag = downloading._ask(f"{server}/data.bin").tag
+    killed = tmp_path / f"data.bin.{tag}.0123abcd.part"
+    killed.write_bytes(CONTENT[:1000])
+    alive = tmp_path / f"data.bin.{tag}.4567cdef.part"
+    alive.write_bytes(CONTENT[:2000])
+    long_ago = time.time() - 3600
+    os.utime(killed, (long_ago, long_ago))
+    behaviour.asked.clear()
+
+    download(f"{server}/data.bin", path)
+    assert transfers(behaviour) == [f"bytes=1000-{len(CONTENT) - 1}"]
+    assert path.read_bytes() == CONTENT
+    assert names(tmp_path) == ["data.bin", alive.name]
+
+
+def test_a_new_version_is_not_joined_to_the_beginning_of_an_old_one(
+    server: str, behaviour: Behaviour, tmp_path: Path
+) -> None:
+    behaviour.drops, behaviour.sha256 = [1000, 0, 0], None
+    with pytest.raises(UnreachableError):
+        download(f"{server}/data.bin", tmp_path / "data.bin")
+    behaviour.content, behaviour.etag = CONTENT[::-1], '"v2"'
+    download(f"{server}/data.bin", tmp_path / "data.bin")
+    assert (tmp_path / "data.bin").read_bytes() == CONTENT[::-1]
+
+
+def test_wrong_content_is_thrown_away(server: str, behaviour: Behaviour, tmp_path: Path) -> None:
+    behaviour.content = bytes(1) + CONTENT[1:]
+    with pytest.raises(ZooError, match=SHA256):
+        download(f"{server}/data.bin", tmp_path / "data.bin")
+    assert names(tmp_path) == []
+
+
+def test_a_spoiled_partial_file_is_found_out(
+    server: str, behaviour: Behaviour, tmp_path: Path
+) -> None:
+    tag = downloading._ask(f"{server}/data.bin").tag
+    (tmp_path / f"data.bin.{tag}.part").write_bytes(b"spoiled")
+    with pytest.raises(ZooError, match="SHA-256"):
+        download(f"{server}/data.bin", tmp_path / "data.bin")
+    download(f"{server}/data.bin", tmp_path / "data.bin")
+    assert (tmp_path / "data.bin").read_bytes() == CONTENT
+
+
+def test_wrong_length_is_refused(server: str, behaviour: Behaviour, tmp_path: Path) -> None:
+    behaviour.linked_size = len(CONTENT) + 1
+    with pytest.raises(ZooError, match="1500001 bytes are stated, but the file served has 1500000"):
+        download(f"{server}/data.bin", tmp_path / "data.bin")
+    assert names(tmp_path) == []
+
+
+def test_a_server_that_states_no_length_is_refused(
+    server: str, behaviour: Behaviour, tmp_path: Path
+) -> None:
+    behaviour.states_length = behaviour.ranges = False
+    with pytest.raises(ZooError, match="no length"):
+        download(f"{server}/data.bin", tmp_path / "data.bin")
+
+
+def test_length_and_hash_of_the_first_response_hold_through_a_redirect(
+    server: str, behaviour: Behaviour, tmp_path: Path
+) -> None:
+    behaviour.redirect, behaviour.linked_size, behaviour.drops = True, len(CONTENT), [7]
+    download(f"{server}/data.bin", tmp_path / "data.bin")
+    assert (tmp_path / "data.bin").read_bytes() == CONTENT
+    assert {path for path, _ in behaviour.asked} == {"/data.bin", "/cdn"}
+
+    behaviour.sha256 = SHA256[::-1]
+    with pytest.raises(ZooError, match=SHA256[::-1]):
+        download(f"{server}/data.bin", tmp_path / "again.bin")
+
+
+def test_clients_at_once_all_succeed_and_never_show_a_part(server: str, tmp_path: Path) -> None:
+    path = tmp_path / "data.bin"
+    problems: list[object] = []
+
+    def client() -> None:
+        try:
+            download(f"{server}/data.bin", path)
+        except Exception as error:
+            problems.append(error)
+
+    clients = [threading.Thread(target=client) for _ in range(4)]
+    for thread in clients:
+        thread.start()
+    while any(thread.is_alive() for thread in clients):
+        if path.exists() and path.read_bytes() != CONTENT:
+            problems.append("a part under the final name")
+        time.sleep(0.001)
+    assert not problems
+    assert path.read_bytes() == CONTENT
+    assert names(tmp_path) == ["data.bin"]
+
+
+def test_a_moment_of_overload_is_overlooked(
+    server: str, behaviour: Behaviour, tmp_path: Path
+) -> None:
+    behaviour.failures = 1
+    download(f"{server}/data.bin", tmp_path / "data.bin")
+    assert (tmp_path / "data.bin").read_bytes() == CONTENT
+
+
+def test_refusal_is_unreachable_and_says_why(
+    server: str, behaviour: Behaviour, tmp_path: Path
+) -> None:
+    behaviour.failures = 2
+    with pytest.raises(UnreachableError, match="503 Service Unavailable"):
+        download(f"{server}/data.bin", tmp_path / "data.bin")
+
+
+def test_proxies_are_honoured(
+    server: str, behaviour: Behaviour, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", server)
+    monkeypatch.setenv("no_proxy", "")
+    download("http://nowhere.invalid/data.bin", tmp_path / "data.bin")
+    assert (tmp_path / "data.bin").read_bytes() == CONTENT
+    assert {path for path, _ in behaviour.asked} == {"http://nowhere.invalid/data.bin"}
+
+
+def test_no_network_fails_at_once_and_names_the_address(
+    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{unused.getsockname()[1]}/data.bin"
+        with pytest.raises(UnreachableError, match=url):
+            download(url, tmp_path / "data.bin")
+
+
+def test_a_name_server_that_never_answers_does_not_hang(
+    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answered = threading.Event()
+    monkeypatch.setattr(downloading, "CONNECT_SECONDS", 0.05)
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: answered.wait(30) and [])
+    with pytest.raises(UnreachableError, match=r"within 0\.05 s"):
+        download("http://nowhere.invalid/data.bin", tmp_path / "data.bin")
+    answered.set()
+
+
+def test_offline_by_request(
+    server: str, behaviour: Behaviour, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ZOO_OFFLINE", "1")
+    with pytest.raises(UnreachableError, match="ZOO_OFFLINE"):
+        download(f"{server}/data.bin", tmp_path / "data.bin")
+    assert not behaviour.asked
+
+
+def test_a_full_disk_is_told_with_numbers(
+    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = downloading.shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(downloading.shutil, "disk_usage", lambda _: usage._replace(free=1000))
+    with pytest.raises(ZooError, match=r"1\.5 MB are to be downloaded, but only 1 kB are free"):
+        download(f"{server}/data.bin", tmp_path / "data.bin")
