@@ -74,6 +74,13 @@ def test_a_smaller_vocabulary_is_the_beginning_of_a_larger_one() -> None:
     assert small.eot == PLAIN.eot == BPE().eot == 256
 
 
+def test_training_forgets_what_was_learnt_before() -> None:
+    reverse = {449 - index: token for index, token in PLAIN.vocab.items()}
+    tokenizer = BPE.from_vocab(reverse, PLAIN.merges)
+    tokenizer.train([TEXT])
+    assert tokenizer.fingerprint == PLAIN.fingerprint
+
+
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.sampled_from(["ab", "abc", " ab", "<|", *SPECIALS]), max_size=30))
 def test_training_learns_nothing_across_special_tokens(parts: list[str]) -> None:

@@ -85,9 +85,9 @@ class BPE(TableTokenizer):
         files: Sequence[str | Path] | None = None,
         progress: streams.Progress | None = None,
     ) -> None:
-        """Learn merges from documents and files, none of them ever held whole: memory grows with
-        the number of distinct pre-tokens only.
+        """Learn merges from documents and files, forgetting what was learnt before.
 
+        No document is ever held whole: memory grows with the number of distinct pre-tokens only.
         ``progress`` hears of "reading" and of "merging". Warns if the text is too small for
         ``vocab_size``.
         """
@@ -107,9 +107,10 @@ class BPE(TableTokenizer):
                 f"{self.vocab_size - wanted + len(merges)} tokens instead of {self.vocab_size}",
                 stacklevel=2,
             )
+        special_tokens = number_special_tokens(list(self.special_tokens), first_id=256)
         products = [left + right for left, right in merges]
-        names = [name.encode() for name in self.special_tokens]
-        self._install([*BYTES, *names, *products], merges, self.special_tokens)
+        tokens = [*BYTES, *(name.encode() for name in special_tokens), *products]
+        self._install(tokens, merges, special_tokens)
 
     def _install(
         self,
@@ -247,9 +248,6 @@ def spell(token: bytes) -> str:
 
 
 def unspell(spelled: object) -> bytes:
-    try:
-        return spelled.encode("latin-1")  # type: ignore[attr-defined]
-    except (AttributeError, UnicodeEncodeError):
-        raise ValueError(
-            f"a token must be a string of U+0000 to U+00FF, not {spelled!r:.80}"
-        ) from None
+    if not isinstance(spelled, str) or max(spelled, default="") > "\xff":
+        raise ValueError(f"a token must be a string of U+0000 to U+00FF, not {spelled!r:.80}")
+    return spelled.encode("latin-1")
