@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..story import Story
-from . import finding, giving, wishing
+from . import courage, finding, friends, giving, honesty, promises, wishing
 
 Plot = Callable[[Story], None]
 
@@ -25,4 +25,20 @@ PLOTS: tuple[Plot, ...] = (
     wishing.the_trade,
     wishing.saving_up,
     wishing.the_treasure_map,
+    courage.the_noise_in_the_dark,
+    courage.learning_something_hard,
+    courage.the_thunderstorm,
+    courage.on_the_stage,
+    friends.the_first_day_of_school,
+    friends.the_new_neighbour,
+    friends.the_sleepover,
+    friends.the_unkind_joke,
+    promises.the_forgotten_promise,
+    promises.the_promise_kept,
+    promises.the_secret,
+    promises.the_false_alarm,
+    honesty.the_broken_vase,
+    honesty.the_boaster,
+    honesty.too_many_sweets,
+    honesty.the_crooked_game,
 )

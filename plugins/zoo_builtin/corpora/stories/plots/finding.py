@@ -50,7 +50,7 @@ def lost_and_found(s: Story) -> None:
         hero,
         f"I lost my {toy}.",
         f"My {toy} is gone!",
-        f"I can not find my {toy} anywhere!",
+        f"I cannot find my {toy} anywhere!",
         how=("said", "answered", "sniffed"),
     )
     s.says(
@@ -415,7 +415,7 @@ def stuck_in_a_tree(s: Story) -> None:
     s.lesson(
         hero,
         "two heads are better than one",
-        "friends can do together what one can not do alone",
+        "friends can do together what one cannot do alone",
         "you should never give up too soon",
     )
     s.end(hero)

@@ -245,7 +245,7 @@ def saving_up(s: Story) -> None:
     s.says(hero, f"What is the matter, {friend}?", "Why are you crying?")
     s.says(
         friend,
-        f"The river took my {hurt}, and I can not buy a new one.",
+        f"The river took my {hurt}, and I cannot buy a new one.",
         f"My {hurt} fell off the bridge. It is gone forever.",
         f"I lost my {hurt}, and it was the only toy I had.",
         how=("said", "sobbed", "sniffed"),
