@@ -33,7 +33,7 @@ def keyed_number(below: int, *key: int) -> int:
 
 
 def _feistel(x: np.ndarray, bits: int, keys: np.ndarray) -> np.ndarray:
-    """Permutes the numbers of 2 · bits bits: each round XORs a function of one half to the other."""
+    """Permutes the numbers of 2 · bits bits: a round XORs a function of one half to the other."""
     half = np.uint64(bits)
     mask = np.uint64((1 << bits) - 1)
     left, right = x >> half, x & mask
