@@ -2,12 +2,68 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from zoo.contracts import Param
+from zoo.layers import Embedding, Linear
+from zoo.model import Head
+
+if TYPE_CHECKING:
+    from zoo.settings import ParamRule
+
+
+def named_params(model: nn.Module, rules: Sequence[ParamRule] = ()) -> list[Param]:
+    """A model's parameters, each once, with role, fused parts and the rules' multipliers.
+
+    A weight that embedding and head share counts as embedding. A module's class attribute
+    ``roles`` (parameter name -> role) goes before what is derived from its type.
+
+    Raises:
+        ValueError: a rule that matches no parameter.
+    """
+    params: dict[Tensor, Param] = {}
+    for path, module in model.named_modules():
+        parts = tuple(module.parts.values()) if isinstance(module, Linear) else ()
+        for name, tensor in module.named_parameters(recurse=False):
+            full_name = f"{path}.{name}".lstrip(".")
+            found = Param(full_name, tensor, role(module, name, tensor), parts)
+            params.setdefault(tensor, found)
+    return apply_rules(list(params.values()), rules)
+
+
+def role(owner: nn.Module, name: str, tensor: Tensor) -> str:
+    """ "embedding", "head", "matrix" (two dimensions or more) or "vector"."""
+    if declared := getattr(owner, "roles", {}).get(name):
+        return str(declared)
+    if isinstance(owner, Embedding):
+        return "embedding"
+    if isinstance(owner, Head):
+        return "head"
+    return "matrix" if tensor.ndim >= 2 else "vector"
+
+
+def apply_rules(params: list[Param], rules: Sequence[ParamRule]) -> list[Param]:
+    """The parameters with the rules' multipliers; where several rules match, they multiply."""
+    for nth, rule in enumerate(rules):
+        hits = [
+            (rule.role is None or rule.role == p.role)
+            and (rule.name is None or fnmatchcase(p.name, rule.name))
+            for p in params
+        ]
+        if not any(hits):
+            roles = ", ".join(sorted({p.role for p in params}))
+            raise ValueError(f"params[{nth}] matches no parameter (roles here: {roles})")
+        params = [
+            p._replace(lr=p.lr * rule.lr, weight_decay=p.weight_decay * rule.weight_decay)
+            if hit
+            else p
+            for p, hit in zip(params, hits, strict=True)
+        ]
+    return params
 
 
 def groups(
