@@ -30,9 +30,9 @@ def stream(
     """Continues the prompts as one batch; yields (row, new text) as soon as text is certain.
 
     A row ends at the end-of-text token, before the first of the ``stop`` strings, or after
-    ``max_new_tokens`` (None for 256, or what the model's positions allow if that is less). Text
-    that may turn out to be part of a character or of a stop string is held back until it is known.
-    Each row draws from a generator of its own, a function of (seed, row).
+    ``max_new_tokens`` (None for 256, or what the model's positions allow if that is less); an empty
+    text then says so. Text that may turn out to be part of a character or of a stop string is held
+    back until it is known. Each row draws from a generator of its own, a function of (seed, row).
 
     Raises:
         ZooError: more tokens than the model's positions can tell apart, or than none.
@@ -48,9 +48,11 @@ def stream(
             yield row, text
         if ended or writers[row].stopped:
             rows.remove(row)
+            yield row, ""
     for row in rows:
         if text := writers[row].end():
             yield row, text
+        yield row, ""
 
 
 def tokens_to_make(model: Decoder, n_prompt: int, asked: int | None) -> int:

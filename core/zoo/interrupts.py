@@ -14,7 +14,7 @@ class Interrupted(KeyboardInterrupt):
     """Training was interrupted by a signal; ``exit_code`` is 128 + its number."""
 
     def __init__(self, signum: int, message: str = "") -> None:
-        super().__init__(message or signal.Signals(signum).name)
+        super().__init__(message)
         self.signum = signum
         self.exit_code = 128 + signum
 
