@@ -93,9 +93,12 @@ def status(done: float, total: float | None, unit: str, seconds: float, worked: 
 
     ``worked`` is the part of ``done`` that took these ``seconds``.
     """
-    parts = [
-        amount(done, unit) if total is None else f"{amount(done, unit)} of {amount(total, unit)}"
-    ]
+    if total is None:
+        parts = [amount(done, unit)]
+    elif unit == "B":
+        parts = [f"{amount(done, unit)} of {amount(total, unit)}"]
+    else:
+        parts = [f"{amount(done)} of {amount(total, unit)}"]
     if seconds > 0 and worked > 0:
         parts.append(rate(worked, unit, seconds))
         if total is not None:
