@@ -205,12 +205,18 @@ def test_wrong_content_is_thrown_away(server: str, behaviour: Behaviour, tmp_pat
     assert names(tmp_path) == []
 
 
+@pytest.mark.parametrize(
+    ("spoiled", "sha256"),
+    [(b"spoiled", SHA256), (CONTENT + b"more", SHA256), (CONTENT + b"more", None)],
+    ids=["other content", "too long", "too long, no hash stated"],
+)
 def test_a_spoiled_partial_file_is_found_out(
-    server: str, behaviour: Behaviour, tmp_path: Path
+    server: str, behaviour: Behaviour, tmp_path: Path, spoiled: bytes, sha256: str | None
 ) -> None:
+    behaviour.sha256 = sha256
     tag = downloading._ask(f"{server}/data.bin").tag
-    (tmp_path / f"data.bin.{tag}.part").write_bytes(b"spoiled")
-    with pytest.raises(ZooError, match="SHA-256"):
+    (tmp_path / f"data.bin.{tag}.part").write_bytes(spoiled)
+    with pytest.raises(ZooError, match="thrown away"):
         download(f"{server}/data.bin", tmp_path / "data.bin")
     download(f"{server}/data.bin", tmp_path / "data.bin")
     assert (tmp_path / "data.bin").read_bytes() == CONTENT

@@ -69,11 +69,13 @@ def download(url: str, path: Path, *, first: int | None = None) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with _partial_file(path, remote.tag) as partial:
             digest = _fill(partial, url, remote, length)
-            if length == remote.length and remote.sha256 not in (None, digest):
+            expected = remote.sha256 if length == remote.length else None
+            arrived = partial.stat().st_size
+            if arrived != length or expected not in (None, digest):
                 partial.unlink()
                 raise ZooError(
-                    f"{url}: what arrived has the SHA-256 {digest}, but the server states "
-                    f"{remote.sha256}; it was thrown away, try again"
+                    f"{url}: {arrived} bytes with the SHA-256 {digest} arrived, but {length} bytes "
+                    f"with {expected or 'any'} are stated; they were thrown away, try again"
                 )
             _give_name(partial, path)
     except OSError as error:

@@ -91,7 +91,8 @@ class PublicCorpus:
             stand_in = self.offline()
             self.label = f"{stand_in.label}, standing in offline for {self.title}"
             self.notice = (
-                f"{self.title} could not be downloaded ({error}): {stand_in.label} used instead"
+                f"{self.title} could not be downloaded, so {stand_in.label!r} is used instead "
+                f"({error})"
             )
             _warn(self.notice)
             return stand_in
