@@ -293,6 +293,7 @@ class Observer(Protocol):
 
         run_started()
         each step:            step_ended(record)          event = "train", every log_every steps
+        around slow work:     phase_changed(name)         "evaluating", "saving", then "training"
         every eval_every:     eval_ended(record)          event = "valid"
         every checkpoint_every: checkpoint_saved(path)
         run_ended(summary)                                also after an interrupt or an error
@@ -305,6 +306,8 @@ class Observer(Protocol):
     def eval_ended(self, record: Mapping[str, Any]) -> None: ...
 
     def checkpoint_saved(self, path: Path) -> None: ...
+
+    def phase_changed(self, name: str) -> None: ...
 
     def run_ended(self, summary: Mapping[str, Any]) -> None: ...
 

@@ -1,0 +1,10 @@
+"""Observers: what is shown and written of a run while it goes."""
+
+from __future__ import annotations
+
+from zoo_builtin.observers.console import Console
+from zoo_builtin.observers.jsonl import JSONL
+from zoo_builtin.observers.plot import Plot
+from zoo_builtin.observers.tensorboard import TensorBoard
+
+__all__ = ["JSONL", "Console", "Plot", "TensorBoard"]
