@@ -1,3 +1,108 @@
 """zoo: a component zoo for small decoder-only language models."""
 
 from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from zoo.contracts import (
+    Activation,
+    Attention,
+    Build,
+    Corpus,
+    Dims,
+    FeedForward,
+    Head,
+    Loss,
+    Make,
+    Norm,
+    Observer,
+    Optimizer,
+    Out,
+    Param,
+    PerLayer,
+    Position,
+    Sampler,
+    Scheduler,
+    Tokenizer,
+    per_layer,
+    ref,
+)
+from zoo.errors import Problem, RecipeError, ZooError
+from zoo.plugins import hookimpl, registry
+from zoo.registry import Registry
+from zoo.values import AnyFloat
+
+if TYPE_CHECKING:
+    from zoo.api import build, load_tokenizer, make
+    from zoo.recipe import check, load_recipe
+    from zoo.run import open_run
+    from zoo.runner import train
+    from zoo.seq import Seq
+
+    __version__: str
+
+__all__ = [
+    "Activation",
+    "AnyFloat",
+    "Attention",
+    "Build",
+    "Corpus",
+    "Dims",
+    "FeedForward",
+    "Head",
+    "Loss",
+    "Make",
+    "Norm",
+    "Observer",
+    "Optimizer",
+    "Out",
+    "Param",
+    "PerLayer",
+    "Position",
+    "Problem",
+    "RecipeError",
+    "Registry",
+    "Sampler",
+    "Scheduler",
+    "Seq",
+    "Tokenizer",
+    "ZooError",
+    "build",
+    "check",
+    "hookimpl",
+    "load_recipe",
+    "load_tokenizer",
+    "make",
+    "open_run",
+    "per_layer",
+    "ref",
+    "registry",
+    "train",
+]
+
+# What needs torch is imported on first use, so that `import zoo` and `zoo --help` are quick.
+_LAZY = {
+    "Seq": "zoo.seq",
+    "build": "zoo.api",
+    "check": "zoo.recipe",
+    "load_recipe": "zoo.recipe",
+    "load_tokenizer": "zoo.api",
+    "make": "zoo.api",
+    "open_run": "zoo.run",
+    "train": "zoo.runner",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("zoo-lm")
+    if name not in _LAZY:
+        raise AttributeError(f"module 'zoo' has no attribute {name!r}")
+    return getattr(import_module(_LAZY[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY, "__version__"})

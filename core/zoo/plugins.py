@@ -1,0 +1,172 @@
+"""Loading plug-ins, each on its own, so that a broken one harms nobody else.
+
+A plug-in is a module (or any object) with a hook::
+
+    @zoo.hookimpl
+    def zoo_register(registry):
+        registry.norm("dyt", DyT)
+
+and a distribution announces it: ``[project.entry-points.zoo]``, ``dyt = "zoo_dyt"``. The built-in
+components arrive in the same way.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib.util
+import os
+import sys
+from collections.abc import Callable, Sequence
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Any
+
+import pluggy
+
+from zoo.errors import PluginError, ZooError
+from zoo.registry import Failure, Registrar, Registry
+
+GROUP = "zoo"
+BUILTIN = "zoo-lm"
+
+hookspec = pluggy.HookspecMarker(GROUP)
+hookimpl = pluggy.HookimplMarker(GROUP)
+
+
+class Hooks:
+    """What a plug-in can implement."""
+
+    @hookspec
+    def zoo_register(self, registry: Registrar) -> None:
+        """Offers components, by a method a kind: ``registry.norm("dyt", DyT)``."""
+
+
+@functools.cache
+def registry() -> Registry:
+    """The registry of this process: everything installed, loaded on the first call."""
+    return load_installed()
+
+
+def load_plugins(files: Sequence[str | Path] = ()) -> Registry:
+    """The registry of this process, with the plug-ins of local files as well.
+
+    Raises:
+        ZooError: a file that isn't there or doesn't load.
+    """
+    for file in files:
+        load_file(registry(), Path(file))
+    return registry()
+
+
+def load_installed() -> Registry:
+    """A registry of what the installed distributions offer.
+
+    ``ZOO_PLUGINS=a,b`` restricts it to these entry points or distributions; the built-in ones
+    always load. What can't be loaded is remembered in ``failures``.
+    """
+    loaded = Registry()
+    found = sorted(entry_points(group=GROUP), key=lambda point: (not is_builtin(point), point.name))
+    chosen = os.environ.get("ZOO_PLUGINS")
+    wanted = {name.strip() for name in chosen.split(",")} - {""} if chosen is not None else None
+    for point in found:
+        names = {point.name, distribution(point)[0]}
+        if wanted is None or is_builtin(point) or names & wanted:
+            load_entry_point(loaded, point)
+        if wanted is not None:
+            wanted -= names
+    for name in sorted(wanted or ()):
+        installed = ", ".join(point.name for point in found)
+        reason = f"ZOO_PLUGINS names it, but it is not installed (installed: {installed})"
+        loaded.failures.append(Failure(name, "", name, reason))
+    return loaded
+
+
+def is_builtin(point: EntryPoint) -> bool:
+    return distribution(point)[0] == BUILTIN
+
+
+def distribution(point: EntryPoint) -> tuple[str, str]:
+    """Name and version of the distribution that announces an entry point."""
+    try:
+        assert point.dist is not None
+        return point.dist.name or point.name, point.dist.version or ""
+    except Exception:  # metadata is whatever somebody left on the path
+        return point.name, ""
+
+
+def load_entry_point(registry: Registry, point: EntryPoint) -> None:
+    """Adds what a plug-in offers: all of it, or nothing and a failure."""
+    owner, version = distribution(point)
+    aliases: tuple[str, ...] = (point.name,)
+    if is_builtin(point):
+        owner, aliases = "zoo", (BUILTIN, point.name)
+    registrar = Registrar(owner, version, aliases)
+    try:
+        register(point.load, registrar)
+    except PluginError as error:
+        registry.failures.append(Failure(owner, version, point.name, str(error)))
+    else:
+        registry.add(registrar.entries)
+
+
+def load_file(registry: Registry, path: Path) -> None:
+    """Adds what a Python file offers; its owner is the file's stem. A second time does nothing.
+
+    Raises:
+        ZooError: a file that isn't there or doesn't load.
+    """
+    if not path.is_file():
+        raise ZooError(f"{path}: no such file")
+    name = f"zoo_local_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]}"
+    if any(name in entry.aliases for entry in registry.entries()):
+        return
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+    registrar = Registrar(path.stem, f"sha256:{digest}", (path.as_posix(), name))
+    try:
+        register(lambda: import_file(name, path), registrar)
+    except PluginError as error:
+        raise ZooError(f"{path}: this plug-in could not be loaded: {error}") from error
+    registry.add(registrar.entries)
+
+
+def import_file(name: str, path: Path) -> Any:
+    """Imports a file as a module of that name."""
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise PluginError("no Python file (its name must end in .py)")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def register(load: Callable[[], Any], registrar: Registrar) -> None:
+    """Imports a plug-in and lets it offer its components to the registrar.
+
+    A plug-in manager of its own keeps it from disturbing the others.
+
+    Raises:
+        PluginError: whatever went wrong, a ``SystemExit`` included; only Ctrl-C goes through.
+    """
+    try:
+        plugin = load()
+        manager = pluggy.PluginManager(GROUP)
+        manager.add_hookspecs(Hooks)
+        manager.register(plugin)
+        manager.check_pending()
+        if not manager.get_hookcallers(plugin):
+            raise PluginError(
+                "it implements no hook: write `@zoo.hookimpl` above `def zoo_register(registry)`"
+            )
+        manager.hook.zoo_register(registry=registrar)
+    except KeyboardInterrupt:
+        raise
+    except PluginError:
+        raise
+    except BaseException as error:
+        raise PluginError(f"{type(error).__name__}: {' '.join(str(error).split())}") from error
