@@ -214,13 +214,17 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
     first_names: dict[tuple[Any, ...], str] = {}
     aliases: dict[str, str] = {}
     distinct: dict[str, Tensor] = {}
+    storages: set[int] = set()
     for name, tensor in tensors.items():
         place = (tensor.data_ptr(), tensor.shape, tensor.stride(), tensor.dtype, tensor.device)
-        first = first_names.setdefault(place, name) if tensor.numel() else name
-        if first == name:
-            distinct[name] = tensor.detach().cpu().contiguous()
-        else:
-            aliases[name] = first
+        if tensor.numel() and first_names.setdefault(place, name) != name:
+            aliases[name] = first_names[place]
+            continue
+        dense = tensor.detach().cpu().contiguous()
+        if (storage := dense.untyped_storage().data_ptr()) in storages:
+            dense = dense.clone()  # safetensors takes no views of one another
+        storages.add(storage)
+        distinct[name] = dense
     path.touch()
     mode = path.stat().st_mode  # safetensors would make it readable to its owner only
     save_file(distinct, path, metadata={"aliases": json.dumps(aliases)})

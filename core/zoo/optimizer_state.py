@@ -82,7 +82,7 @@ def _restore(
     copies: dict[int, Tensor],
 ) -> None:
     groups = _groups(optimizer, names)
-    if groups != saved["params"]:
+    if list(map(set, groups)) != list(map(set, saved["params"])):
         before, now = set(chain(*saved["params"])), set(chain(*groups))
         differing = ", ".join(sorted(before ^ now)) or "none, but they are grouped otherwise"
         raise ZooError(

@@ -12,7 +12,7 @@ import numpy as np
 from zoo.errors import ZooError
 
 SHARD_TOKENS = 2**26
-BUFFERED_TOKENS = 2**20
+BUFFERED_TOKENS = 2**18
 
 
 def dtype_for(vocab_size: int) -> np.dtype[Any]:
