@@ -37,6 +37,11 @@ ANIMALS = (
     Kind("monkey", "Monkey", "tree house", "hand"),
     Kind("tiger cub", "Tiger", "cave", "paw"),
 )
+SMALL_ANIMALS = tuple(
+    kind
+    for kind in ANIMALS
+    if kind.noun in ("mouse", "hedgehog", "hamster", "mole", "chipmunk", "squirrel")
+)
 
 GIRLS = _words(
     "Lily Mia Anna Lucy Emma Sara Ella Zoe Nora Ruby Molly Amy Sophie Kate Lola Jane Maya Clara "
@@ -57,6 +62,7 @@ SURNAMES = _words(
     "Bell Carter Green Miller Potter Hill Baker Wood Lane Fisher Taylor Perry Cook Marsh "
     "Hopkins Parker Wilson Button"
 )
+OLD_ANIMALS = _words("Hare Weasel Porcupine Possum Woodchuck Ferret Skunk Marmot Lynx")
 
 TRAITS = _words(
     "kind curious cheerful clever gentle playful friendly lively happy merry bright busy sweet "
@@ -116,7 +122,11 @@ HANDFULS = _things(
     plural=True,
 )
 FOODS = FRUIT + BAKED + HANDFULS
-FLOWERS = _words("roses tulips sunflowers poppies daisies bluebells buttercups pansies")
+FLOWERS = _things(
+    "roses, tulips, sunflowers, poppies, daisies, bluebells, buttercups, pansies",
+    ("fresh", "bright", "pretty", "wild", "lovely"),
+    plural=True,
+)
 TREES = _words("oak pine willow maple birch elm chestnut")
 
 PLACES = (
@@ -131,3 +141,24 @@ PLACES = (
     Place("farm", "on", ("behind the barn", "in the hay", "next to the fence")),
     Place("orchard", "in", ("under an apple tree", "behind a ladder", "in an empty basket")),
 )
+
+ANY_DAY = (
+    "One day,",
+    "One day,",
+    "One sunny day,",
+    "One morning,",
+    "One bright morning,",
+    "One afternoon,",
+    "One warm day,",
+    "Early one morning,",
+    "On Saturday,",
+    "On Sunday morning,",
+)
+RAINY_DAY = (
+    "One rainy day,",
+    "One wet afternoon,",
+    "One gray and rainy morning,",
+    "On a rainy Sunday,",
+)
+WINTER_DAY = ("One winter day,", "One cold morning,", "One icy morning,", "On a cold winter day,")
+PLAIN_DAY = ("One day,", "One morning,", "One afternoon,", "On Saturday,", "On Sunday,")

@@ -31,10 +31,12 @@ class Story(Telling):
             self.pick(traits),
         )
 
-    def animal(self, traits: Sequence[str] = lexicon.TRAITS) -> Character:
-        kind = self.pick(lexicon.ANIMALS)
+    def animal(
+        self, traits: Sequence[str] = lexicon.TRAITS, kinds: Sequence[Kind] = lexicon.ANIMALS
+    ) -> Character:
+        kind = self.pick(kinds)
         while any(kind is other.kind for other in self.cast):
-            kind = self.pick(lexicon.ANIMALS)
+            kind = self.pick(kinds)
         return self._named(lexicon.PET_NAMES, kind, self.chance(0.5), self.pick(traits))
 
     def hero(self, traits: Sequence[str] = lexicon.TRAITS) -> Character:
@@ -52,10 +54,13 @@ class Story(Telling):
     def grandparent(self, hero: Character) -> Character:
         return self._elder(hero, ("Grandma", "Grandpa"), ("Grandma", "Grandpa"))
 
-    def neighbour(self) -> Character:
+    def neighbour(self, hero: Character) -> Character:
+        """Mrs. Miller for a child, Mrs. Hare for an animal."""
         male = self.chance(0.5)
-        name = f"{'Mr.' if male else 'Mrs.'} {self.pick(lexicon.SURNAMES)}"
-        return self.add(name, lexicon.GROWN_UP, male)
+        among_animals = bool(hero.kind.family)
+        surname = self.pick(lexicon.OLD_ANIMALS if among_animals else lexicon.SURNAMES)
+        kind = hero.kind if among_animals else lexicon.GROWN_UP
+        return self.add(f"{'Mr.' if male else 'Mrs.'} {surname}", kind, male)
 
     def add(self, name: str, kind: Kind, male: bool, trait: str = "") -> Character:
         """Somebody called ``name``; gets the pronoun if it is still free in this story."""
@@ -78,7 +83,7 @@ class Story(Telling):
         male = self.chance(0.4)
         family = hero.kind.family
         name = f"{animals[male]} {family}" if family else people[male]
-        return self.add(name, lexicon.GROWN_UP, male)
+        return self.add(name, hero.kind if family else lexicon.GROWN_UP, male)
 
     # ── How it begins and ends ────────────────────────────────────────────────────────────────
 
@@ -100,7 +105,7 @@ class Story(Telling):
         noun = friend.kind.noun
         self.say(
             f"{hero} had a friend, {an(friend.trait)} {noun} named {friend}.",
-            f"{hero.his} best friend was {an(noun)} named {friend}.",
+            f"{hero}'s best friend was {an(noun)} named {friend}.",
             f"{hero} often played with {friend}, {an(friend.trait)} little {noun}.",
             f"{hero} and {friend}, {an(friend.trait)} {noun}, were best friends.",
             f"Next door lived {an(noun)} named {friend}, and the two were good friends.",
@@ -147,7 +152,7 @@ class Story(Telling):
                 ways
                 or (
                     f"{hero} had {thing.a} that {hero.he} loved very much.",
-                    f"{hero.his} favorite thing in the world was {thing.a}.",
+                    f"{hero}'s favorite thing in the world was {thing.a}.",
                     f"{hero} had {thing.a}, and {hero.he} took {thing.it} everywhere.",
                     f"For {hero.his} birthday, {hero} had been given {thing.a}.",
                     f"More than anything else, {hero} loved {hero.his} {thing.full}.",
@@ -225,7 +230,7 @@ FEELINGS: dict[str, Callable[[Character], tuple[str, ...]]] = {
     "sad": lambda who: (
         f"{who} felt very sad.",
         f"{who} began to cry.",
-        f"A big tear rolled down {who.his} cheek.",
+        f"A big tear rolled down {who}'s cheek.",
         f"{who} sat down and cried.",
         f"{who} hung {who.own} head.",
         f"{who}'s eyes filled with tears.",
@@ -265,7 +270,7 @@ FEELINGS: dict[str, Callable[[Character], tuple[str, ...]]] = {
         f"{who} was angry.",
         f"{who} stamped {who.own} foot.",
         f"{who} frowned.",
-        f"{who} turned away and would not speak.",
+        f"{who} made two fists.",
         f"{who} felt hot and cross.",
     ),
     "worried": lambda who: (
@@ -285,6 +290,12 @@ FEELINGS: dict[str, Callable[[Character], tuple[str, ...]]] = {
         f"{who} could hardly wait.",
         f"{who} hopped up and down.",
         f"{who}'s eyes shone.",
+    ),
+    "grateful": lambda who: (
+        f"{who} was very grateful.",
+        f"{who} did not know how to say thank you.",
+        f"{who}'s eyes were wet with joy.",
+        f"{who} had a smile and a tear at the same time.",
     ),
     "calm": lambda who: (
         f"{who} felt calm again.",

@@ -6,23 +6,12 @@ from collections.abc import Sequence
 from random import Random
 from typing import TypeVar
 
+from .lexicon import ANY_DAY
 from .world import Character
 
 T = TypeVar("T")
 
 SAID = {".": ("said",), "!": ("said", "said", "cried", "called"), "?": ("asked",)}
-ONE_DAY = (
-    "One day,",
-    "One day,",
-    "One sunny day,",
-    "One morning,",
-    "One bright morning,",
-    "One afternoon,",
-    "One warm day,",
-    "Early one morning,",
-    "On Saturday,",
-    "On Sunday morning,",
-)
 ANSWERED = ("said", "said", "said", "answered", "replied")
 
 
@@ -54,7 +43,7 @@ class Telling:
         """
         way = ways[int(self._random() * len(ways))]
         who = self._about(way)
-        if who and who == self._topic and who.he != who and self._random() < 0.6:
+        if who and who == self._topic and self._random() < 0.6 and self._pronoun_is_clear(who):
             way = _with_pronoun(way, who)
         self._add(way if way[0].isupper() else way[0].upper() + way[1:], who)
 
@@ -83,11 +72,11 @@ class Telling:
         self._paragraphs.append([])
         self._topic = None
 
-    def one_day(self, *ways: str) -> None:
+    def one_day(self, *ways: str, when: Sequence[str] = ANY_DAY) -> None:
         """Begin what happens; the ways are whole sentences that can stand after "One day,"."""
         self.paragraph()
         way = self.pick(ways)
-        self._add(f"{self.pick(ONE_DAY)} {way}", self._about(way))
+        self._add(f"{self.pick(when)} {way}", self._about(way))
 
     def text(self) -> str:
         return "\n\n".join([" ".join(sentences) for sentences in self._paragraphs if sentences])
@@ -99,6 +88,13 @@ class Telling:
                 return who
         return None
 
+    def _pronoun_is_clear(self, who: Character) -> bool:
+        """Whether it can only mean ``who`` right after the last sentence."""
+        last = self._paragraphs[-1][-1]
+        return who.he != who and not any(
+            other in last for other in self.cast if other.own_he == who.own_he and other != who
+        )
+
     def _add(self, sentence: str, topic: Character | None) -> None:
         self._paragraphs[-1].append(sentence)
         self._topic = topic
@@ -107,4 +103,4 @@ class Telling:
 
 def _with_pronoun(way: str, who: Character) -> str:
     rest = way[len(who) :]
-    return who.own.capitalize() + rest[2:] if rest.startswith("'s ") else who.he.capitalize() + rest
+    return who.own + rest[2:] if rest.startswith("'s ") else who.he + rest

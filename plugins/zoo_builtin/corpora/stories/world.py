@@ -68,6 +68,16 @@ class Character(str):
             self.he, self.him, self.his = self.own_he, him, self.own
         return self
 
+    @property
+    def He(self) -> str:
+        """``he`` where a sentence begins inside a way of telling."""
+        return self.he[0].upper() + self.he[1:]
+
+    @property
+    def a(self) -> str:
+        """To introduce somebody: "a fox named Pip"."""
+        return f"{an(self.kind.noun)} named {self}"
+
 
 class Thing(str):
     """A thing, by its noun: "ball", "mittens"."""

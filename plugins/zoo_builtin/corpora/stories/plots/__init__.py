@@ -8,7 +8,22 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..story import Story
-from . import courage, finding, friends, giving, honesty, promises, wishing
+from . import (
+    courage,
+    family,
+    finding,
+    friends,
+    giving,
+    helping,
+    honesty,
+    journeys,
+    making,
+    promises,
+    rescue,
+    seasons,
+    surprises,
+    wishing,
+)
 
 Plot = Callable[[Story], None]
 
@@ -41,4 +56,32 @@ PLOTS: tuple[Plot, ...] = (
     honesty.the_boaster,
     honesty.too_many_sweets,
     honesty.the_crooked_game,
+    helping.the_old_neighbour,
+    helping.the_baby_bird,
+    helping.the_lost_little_one,
+    helping.the_sick_friend,
+    rescue.small_helps_big,
+    rescue.into_the_stream,
+    rescue.lost_in_the_woods,
+    rescue.the_hungry_winter,
+    making.the_first_house,
+    making.the_salty_cake,
+    making.the_spilled_paint,
+    making.the_noisy_band,
+    seasons.the_seed,
+    seasons.the_snowman,
+    seasons.rain_at_the_picnic,
+    seasons.the_jar_of_light,
+    surprises.the_forgotten_birthday,
+    surprises.hide_and_seek,
+    surprises.the_paper_boats,
+    surprises.the_brave_stone,
+    family.the_new_baby,
+    family.the_big_clean_up,
+    family.the_loose_tooth,
+    family.the_eggs,
+    journeys.the_narrow_bridge,
+    journeys.the_letter_in_a_bottle,
+    journeys.the_errand,
+    journeys.the_wishing_well,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..lexicon import PLAIN_DAY, WINTER_DAY
 from ..story import Story
 
 
@@ -178,6 +179,7 @@ def learning_something_hard(s: Story) -> None:
         f"{hero} went to try it {where}.",
         f"{hero} stood {where} and took a deep breath.",
         f"{hero} got up early to practice {where}.",
+        when=WINTER_DAY if skill == "skate" else PLAIN_DAY,
     )
     s.say(
         f"But {hero} {falls}.",
@@ -367,8 +369,8 @@ def on_the_stage(s: Story) -> None:
         f"Nobody knew how well {hero} could {act}.",
     )
     s.one_day(
-        f"{friend} heard it through the window.",
-        f"{friend} came in without knocking and saw it.",
+        f"a friend named {friend} heard it through the window.",
+        f"a friend named {friend} came in without knocking.",
     )
     s.says(
         friend,
@@ -401,8 +403,8 @@ def on_the_stage(s: Story) -> None:
     )
     s.feels(hero, "scared")
     s.say(
-        f"{hero.his} mouth was dry, and {hero.he} had forgotten how to begin.",
-        f"{hero.his} knees shook, and for a moment {hero.he} could remember nothing.",
+        f"{hero}'s mouth was dry, and {hero.he} had forgotten how to begin.",
+        f"{hero}'s knees shook, and for a moment {hero.he} could remember nothing.",
     )
     s.say(
         f"Then {hero} saw {friend} in the first row.",

@@ -40,8 +40,8 @@ def lost_and_found(s: Story) -> None:
     s.paragraph()
     s.go(place, friend)
     s.say(
-        f"Just then, {friend} came along.",
-        f"{friend} heard {hero} and came over.",
+        f"Just then, {friend.a} came along.",
+        f"A friend named {friend} heard {hero} and came over.",
         f"{friend}, a friend from next door, was walking by.",
         f"Along came {hero}'s friend {friend}.",
     )
@@ -106,7 +106,7 @@ def lost_and_found(s: Story) -> None:
 def the_finder(s: Story) -> None:
     """Something precious lies on the path; it belongs to somebody."""
     hero = s.hero()
-    owner = s.neighbour()
+    owner = s.neighbour(hero)
     parent = s.parent(hero)
     treasure, place = s.pick(TREASURES), s.pick(PLACES)
     s.open(hero)
@@ -142,7 +142,7 @@ def the_finder(s: Story) -> None:
         f"That {treasure} belongs to someone. Let us find out who.",
     )
     s.say(
-        f"{hero} was quiet for a while. {hero.he.capitalize()} wanted to keep it so much.",
+        f"{hero} was quiet for a while. {hero.He} wanted to keep it so much.",
         f"{hero} did not like to hear that, but {hero.he} knew that {parent} was right.",
         f"{hero} thought about how sad it is to lose something.",
     )
@@ -172,7 +172,7 @@ def the_finder(s: Story) -> None:
         owner,
         f'"Is it this one?" asked {hero}, and gave the {treasure} to {owner}.',
         f"{hero} opened {hero.own} {hero.kind.hand} and gave {owner} the {treasure}.",
-        f"{hero} held up the {treasure} and put it into {owner}'s hands.",
+        f"{hero} held up the {treasure} and put it into {owner}'s {owner.kind.hand}s.",
     )
     s.feels(owner, "happy")
     s.says(
@@ -319,9 +319,9 @@ def stuck_in_a_tree(s: Story) -> None:
         f"{hero} had just been given {wear.a}.",
     )
     s.one_day(
-        f"{hero} went {place.to} with {friend}.",
-        f"{hero} and {friend} were running around {place.at}.",
-        f"{hero} met {friend} {place.at}.",
+        f"{hero} went {place.to} with a friend named {friend}.",
+        f"{hero} was running around {place.at} with {friend.a}.",
+        f"{hero} met {friend.a} {place.at}.",
     )
     s.go(place, hero, friend)
     s.say(

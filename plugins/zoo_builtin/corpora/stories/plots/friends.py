@@ -12,7 +12,7 @@ def the_first_day_of_school(s: Story) -> None:
     hero = s.child(("shy", "quiet", "careful", "gentle"))
     parent = s.parent(hero)
     friend = s.child()
-    teacher = s.neighbour()
+    teacher = s.neighbour(hero)
     colour = s.pick(COLOURS)
     s.open(hero)
     s.say(
@@ -144,7 +144,7 @@ def the_new_neighbour(s: Story) -> None:
     )
     s.world.feel(other, "lonely")
     s.say(
-        f"But {hero} did not like to guess. {hero.he.capitalize()} wanted to know.",
+        f"But {hero} did not like to guess. {hero.He} wanted to know.",
         f"But one evening {hero} saw a sad face behind the window.",
         f"{hero} wondered what was true.",
     )
@@ -320,8 +320,8 @@ def the_unkind_joke(s: Story) -> None:
         f"There was nothing {hero} liked more than making the others laugh.",
     )
     s.one_day(
-        f"{hero} was playing {place.at} when {friend} came by.",
-        f"{friend} came {place.to}, where {hero} was playing with the others.",
+        f"{hero} was playing {place.at} when {friend.a} came by.",
+        f"{friend.a} came {place.to}, where {hero} was playing with the others.",
     )
     s.go(place, hero, friend)
     s.say(
@@ -338,8 +338,7 @@ def the_unkind_joke(s: Story) -> None:
     s.say(f"Then {friend} turned around and ran away.", f"{friend} walked off without a word.")
     s.paragraph()
     s.say(
-        f"{hero} did not think about it for long. {hero.he.capitalize()} wanted to show a trick on the "
-        "fence.",
+        f"{hero} did not think about it for long. {hero.He} wanted to show a trick on the fence.",
         f"Then {hero} jumped up on a wall to show how well {hero.he} could balance.",
     )
     s.say(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..lexicon import CLOTHES, COLOURS, FOODS, PLACES, TOYS
+from ..lexicon import CLOTHES, COLOURS, FOODS, PLACES, PLAIN_DAY, RAINY_DAY, TOYS, WINTER_DAY
 from ..story import Story
 from ..world import Thing
 
@@ -191,14 +191,15 @@ def the_warm_scarf(s: Story) -> None:
     )
     s.cheers(elder)
     s.one_day(
-        "it began to snow, and the wind was icy.",
+        f"it began to snow, and {hero} looked for {hero.own} boots.",
         "there was frost on every window.",
         "the snow was so deep that the fences were gone.",
+        when=WINTER_DAY,
     )
     s.say(
-        f"{hero} went outside and met {friend}.",
-        f"On the path, {hero} saw {friend}, who had come to live there not long ago.",
-        f"Under a bare tree stood {friend}, all alone.",
+        f"{hero} went outside and met {friend.a}.",
+        f"On the path, {hero} saw {friend.a}.",
+        f"Under a bare tree stood {friend.a}, all alone.",
     )
     s.say(
         f"{friend} was shaking from head to toe.",
@@ -289,7 +290,8 @@ def outgrown(s: Story) -> None:
     s.one_day(
         f"{parent} and {hero} cleaned up the room.",
         f"{hero} helped {parent} clean out the old boxes.",
-        f"it rained, and {hero} and {parent} sorted old things.",
+        f"{hero} and {parent} sorted old things.",
+        when=(*RAINY_DAY, *PLAIN_DAY),
     )
     s.say(
         f"They found an old {wear}, a broken cup, and the {toy}.",
@@ -308,13 +310,13 @@ def outgrown(s: Story) -> None:
     s.cheers(parent)
     s.paragraph()
     s.say(
-        f"In the afternoon, {hero} saw little {small} sitting on the steps.",
-        f"Later, {hero} looked out and saw {small}, the smallest {small.kind.noun} on the street.",
-        f"Then little {small} came by with {small.own} big family.",
+        f"Later, {hero} saw {small.a} sitting on the steps.",
+        f"Then {hero} looked out and saw {small}, the smallest {small.kind.noun} on the street.",
+        f"Then {small.a} came by, still very small and all alone.",
     )
     s.say(
-        f"{small} was playing with a stick and a stone, for {small.own_he} had no toys.",
-        f"{small} had only an empty box to play with.",
+        f"{small} was playing with a stick and a stone, because there were no toys at home.",
+        f"Little {small} had only an empty can to play with.",
         f"{small} had nothing to play with and looked bored.",
     )
     s.world.feel(small, "sad")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..lexicon import BAKED, COLOURS, FOODS, HANDFULS, PLACES
+from ..lexicon import BAKED, COLOURS, FOODS, HANDFULS, PLACES, PLAIN_DAY, RAINY_DAY
 from ..story import Story
 from ..world import Thing, an
 
@@ -34,8 +34,9 @@ def the_broken_vase(s: Story) -> None:
         f"{hero} was not allowed to run in that room.",
     )
     s.one_day(
-        f"it was raining, and {hero} played {game} inside.",
+        f"{hero} did not want to get wet and played {game} inside.",
         f"{parent} was out, and {hero} played {game} in the living room.",
+        when=RAINY_DAY,
     )
     s.say(
         f"Crash! The {what} lay on the floor in many pieces.",
@@ -213,15 +214,15 @@ def too_many_sweets(s: Story) -> None:
     parent = s.parent(hero)
     friend = s.friend(hero)
     food = s.pick(HANDFULS)
-    guests = s.pick(("birthday", "party", "picnic", "visit"))
+    guests = s.pick(("birthday", "party", "visit"))
     s.open(hero)
     s.say(
         f"There was one thing {hero} could never get enough of, and that was {food}.",
         f"{hero} could eat {food} in the morning, at noon, and at night.",
     )
     s.one_day(
-        f"{parent} put a big bowl of {food} on the table for {friend}'s {guests}.",
-        f"{parent} filled a bowl with {food} for {friend}, who would come that afternoon.",
+        f"{parent} put out a bowl of {food} for the {guests} of {hero.his} friend {friend}.",
+        f"{parent} filled a bowl with {food} for {friend}, a friend who would come soon.",
     )
     s.world.get(parent, food)
     s.says(
@@ -327,7 +328,8 @@ def the_crooked_game(s: Story) -> None:
     s.say(f"{hero} hated to lose.", f"When {hero} lost a game, the whole day was spoiled.")
     s.one_day(
         f"they played {game}, and the winner was to get {prize.a}.",
-        f"it was too wet to go out, so they played {game}. The prize was {prize.a}.",
+        f"they sat inside and played {game}. The prize was {prize.a}.",
+        when=(*RAINY_DAY, *PLAIN_DAY),
     )
     s.say(
         f"At first {friend} was ahead.",

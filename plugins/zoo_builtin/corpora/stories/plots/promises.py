@@ -87,7 +87,7 @@ def the_forgotten_promise(s: Story) -> None:
     s.say(
         f"When {hero} remembered it at last, {harm}.",
         f"In the evening, {hero} ran to look. Oh no! {harm.capitalize()}.",
-        f"Suddenly {hero} stopped playing. The promise! {hero.he.capitalize()} ran, but {harm}.",
+        f"Suddenly {hero} stopped playing. The promise! {hero.He} ran, but {harm}.",
     )
     s.feels(hero, s.pick(("sorry", "worried")))
     s.says(
@@ -99,9 +99,9 @@ def the_forgotten_promise(s: Story) -> None:
     )
     s.paragraph()
     s.say(
-        f"{hero} did not go to bed. {hero.he.capitalize()} {cure}.",
+        f"{hero} did not go to bed. {hero.He} {cure}.",
         f"There was no time to cry. {hero} {cure}.",
-        f"At once, {hero} went to work. {hero.he.capitalize()} {cure}.",
+        f"At once, {hero} went to work. {hero.He} {cure}.",
     )
     s.say(
         f"And in the morning, {back}.",
@@ -371,6 +371,7 @@ def the_false_alarm(s: Story) -> None:
             "put out the fire with buckets of water",
         )
     s.open(hero)
+    s.also(hero, friend)
     s.say(
         f"{hero} had to keep watch on the hill, and it was boring.",
         f"It was {hero.his} job to keep watch, but nothing ever happened.",

@@ -117,8 +117,8 @@ def the_trade(s: Story) -> None:
         f"{hero} had had the same {mine.full} for many years.",
     )
     s.one_day(
-        f"{friend} came to play and brought {yours.a}.",
-        f"{hero} met {friend}, who was playing with {yours.a}.",
+        f"a friend named {friend} came to play and brought {yours.a}.",
+        f"{hero} met {friend.a}, who was playing with {yours.a}.",
         f"{hero}'s friend {friend} came by with {yours.a}.",
     )
     s.world.get(friend, yours)
@@ -237,9 +237,9 @@ def saving_up(s: Story) -> None:
     s.feels(hero, s.pick(("excited", "proud")))
     s.paragraph()
     s.say(
-        f"On the way to the shop, {hero} met {friend}.",
-        f"But in front of the shop sat {friend}.",
-        f"{hero} ran to the shop, and there was {friend}.",
+        f"On the way to the shop, {hero} met {hero.his} friend {friend}.",
+        f"But in front of the shop sat {friend.a}.",
+        f"{hero} ran to the shop, and there stood {friend.a}.",
     )
     s.feels(friend, "sad")
     s.says(hero, f"What is the matter, {friend}?", "Why are you crying?")
