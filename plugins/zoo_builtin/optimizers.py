@@ -80,8 +80,7 @@ class AdamW(ListOptimizer):
         not_negative(lr=lr, eps=eps, weight_decay=weight_decay)
         for beta in betas:
             decay_rate("betas", beta)
-        # A list, as JSON gives it back.
-        defaults = {"lr": lr, "betas": list(betas), "eps": eps, "weight_decay": weight_decay}
+        defaults = {"lr": lr, "betas": tuple(betas), "eps": eps, "weight_decay": weight_decay}
         super().__init__(groups(params, lr=lr, weight_decay=weight_decay), defaults)
 
     def update(self, group: dict[str, Any], params: list[Tensor], grads: list[Tensor]) -> None:

@@ -85,10 +85,11 @@ class MinP:
     def __init__(self, *, p: float = 0.05) -> None:
         if not 0 <= p <= 1:
             raise ValueError(f"p must lie between 0 and 1, not be {p}")
-        self.margin = math.log(p) if p else -math.inf
+        self.p = p
 
     def __call__(self, logits: Tensor, history: Tensor, state: dict[str, Any]) -> Tensor:
-        least = logits.amax(-1, keepdim=True) + self.margin
+        margin = math.log(self.p) if self.p else -math.inf
+        least = logits.amax(-1, keepdim=True) + margin
         return logits.masked_fill(logits < least, EXCLUDED)
 
 

@@ -7,6 +7,7 @@ import json
 import math
 import warnings
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from zoo.run import RunInfo
 
 LR_POINTS = 2000  # more than a picture has columns of pixels
+SMOOTHING = 0.02  # of all values, on either side of the one that is smoothed
 
 
 class Plot:
@@ -29,11 +31,8 @@ class Plot:
     learning rate over the whole run. A resumed run takes what came before from metrics.jsonl.
     """
 
-    def __init__(self, run: RunInfo, *, smoothing: float = 0.9) -> None:
-        if not 0 <= smoothing < 1:
-            raise ValueError(f"smoothing must lie in [0, 1), not be {smoothing}")
+    def __init__(self, run: RunInfo) -> None:
         self.run = run
-        self.smoothing = smoothing
         self.train: list[tuple[int, float]] = []
         self.valid: list[tuple[int, float]] = []
 
@@ -62,8 +61,7 @@ class Plot:
         if self.train:
             steps, losses = zip(*self.train, strict=True)
             axes.plot(steps, losses, color="tab:blue", alpha=0.3, linewidth=1, label="training")
-            smooth = smoothed(losses, self.smoothing)
-            axes.plot(steps, smooth, color="tab:blue", label="training, smoothed")
+            axes.plot(steps, smoothed(losses), color="tab:blue", label="training, smoothed")
         if self.valid:
             steps, losses = zip(*self.valid, strict=True)
             axes.plot(steps, losses, "o-", color="tab:orange", markersize=4, label="validation")
@@ -112,18 +110,22 @@ def point(record: Mapping[str, Any]) -> tuple[int, float]:
     return record["step"], math.nan if loss is None else loss
 
 
-def smoothed(values: Sequence[float], weight: float) -> list[float]:
-    """Exponential moving average, the first values not pulled towards 0; what is not finite is
-    passed over.
+def smoothed(values: Sequence[float]) -> list[float]:
+    """The mean of each value and its neighbours, as many before as after, so that nothing lags.
 
-    >>> smoothed([4.0, 4.0, 1.0], 0.5)
-    [4.0, 4.0, 2.2857142857142856]
+    What is not finite is left out of the means.
+
+    >>> smoothed([4.0, 1.0, 1.0, math.nan])
+    [4.0, 2.0, 1.0, nan]
     """
-    out: list[float] = []
-    total = norm = 0.0
-    for value in values:
-        if math.isfinite(value):
-            total = weight * total + (1 - weight) * value
-            norm = weight * norm + (1 - weight)
-        out.append(total / norm if norm else math.nan)
-    return out
+    finite = [math.isfinite(value) for value in values]
+    counts = [0, *accumulate(finite)]
+    sums = [0.0, *accumulate(v if ok else 0.0 for v, ok in zip(values, finite, strict=True))]
+    widest = math.ceil(SMOOTHING * len(values))
+    means = []
+    for at in range(len(values)):
+        width = min(at, len(values) - 1 - at, widest)
+        first, end = at - width, at + width + 1
+        count = counts[end] - counts[first]
+        means.append((sums[end] - sums[first]) / count if count else math.nan)
+    return means
