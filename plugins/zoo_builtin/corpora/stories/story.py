@@ -64,8 +64,7 @@ class Story(Telling):
 
     def add(self, name: str, kind: Kind, male: bool, trait: str = "") -> Character:
         """Somebody called ``name``; gets the pronoun if it is still free in this story."""
-        own_he = "he" if male else "she"
-        taken = any(other.own_he == own_he for other in self.cast)
+        taken = any(other.male == male for other in self.cast)
         who = Character(name, kind, male, trait, by_name=taken)
         self.cast.append(who)
         self.world.enter(who)
@@ -154,7 +153,7 @@ class Story(Telling):
                     f"{hero} had {thing.a} that {hero.he} loved very much.",
                     f"{hero}'s favorite thing in the world was {thing.a}.",
                     f"{hero} had {thing.a}, and {hero.he} took {thing.it} everywhere.",
-                    f"For {hero.his} birthday, {hero} had been given {thing.a}.",
+                    f"Some time ago, {hero} had been given {thing.a}.",
                     f"More than anything else, {hero} loved {hero.his} {thing.full}.",
                 )
             )
@@ -248,7 +247,7 @@ FEELINGS: dict[str, Callable[[Character], tuple[str, ...]]] = {
         f"{who} was very scared.",
         f"{who}'s heart beat fast.",
         f"{who} began to shake.",
-        f"{who} wanted to run away.",
+        f"{who} felt cold all over.",
         f"{who} closed {who.own} eyes tight.",
         f"{who}'s legs felt weak.",
     ),
@@ -282,8 +281,8 @@ FEELINGS: dict[str, Callable[[Character], tuple[str, ...]]] = {
     "lonely": lambda who: (
         f"{who} felt lonely.",
         f"{who} felt all alone.",
-        f"{who} wished for a friend.",
-        f"{who} had nobody to talk to.",
+        f"{who} felt like the loneliest {who.kind.noun} in the world.",
+        f"{who} swallowed hard and said nothing.",
     ),
     "excited": lambda who: (
         f"{who} was very excited.",

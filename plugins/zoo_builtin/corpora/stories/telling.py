@@ -92,7 +92,7 @@ class Telling:
         """Whether it can only mean ``who`` right after the last sentence."""
         last = self._paragraphs[-1][-1]
         return who.he != who and not any(
-            other in last for other in self.cast if other.own_he == who.own_he and other != who
+            other in last for other in self.cast if other.male == who.male and other != who
         )
 
     def _add(self, sentence: str, topic: Character | None) -> None:

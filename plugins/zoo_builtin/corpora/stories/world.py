@@ -49,6 +49,7 @@ class Character(str):
     own_he: str
     self: str
     kind: Kind
+    male: bool
     trait: str
 
     def __new__(
@@ -56,7 +57,7 @@ class Character(str):
     ) -> Character:
         """``by_name``: the pronoun already belongs to somebody else."""
         self = super().__new__(cls, name)
-        self.kind = kind
+        self.kind, self.male = kind, male
         self.trait = trait
         self.own_he, him, self.own, self.self = (
             ("he", "him", "his", "himself") if male else ("she", "her", "her", "herself")

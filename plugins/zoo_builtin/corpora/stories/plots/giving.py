@@ -60,7 +60,7 @@ def the_snack_for_one(s: Story) -> None:
     )
     s.feels(hero, "sorry")
     s.say(
-        f"{hero} remembered how {friend} always shared with {hero.him}.",
+        f"{hero} remembered how {friend} always shared everything.",
         f"{hero} thought about being hungry with nothing to eat.",
         f"What if {hero} were the hungry one?",
     )

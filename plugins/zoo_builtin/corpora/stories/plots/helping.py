@@ -14,17 +14,16 @@ def the_old_neighbour(s: Story) -> None:
     food = s.pick(FOODS)
     job, hard, done = s.pick(
         (
-            ("rake the leaves", "her back was sore", "raked all the leaves into one big pile"),
+            ("rake the leaves", "{own} back was sore", "raked all the leaves into one big pile"),
             ("carry the shopping", "the bags were too heavy", "carried six bags up the steps"),
-            ("chop the wood", "her arms were tired", "stacked the wood beside the door"),
-            ("pick the beans", "her knees were stiff", "filled three bowls with beans"),
+            ("chop the wood", "{own} arms were tired", "stacked the wood beside the door"),
+            ("pick the beans", "{own} knees were stiff", "filled three bowls with beans"),
             ("wash the windows", "the ladder was too high", "made every window shine"),
-            ("feed the chickens", "her leg was in a cast", "fed the chickens and found nine eggs"),
+            ("feed the hens", "{own} leg was in a cast", "fed the hens and found nine eggs"),
             ("clear the path", "the weeds were too thick", "pulled every weed from the path"),
         )
     )
-    if old.own == "his":
-        hard = hard.replace("her ", "his ")
+    hard = hard.format(own=old.own)
     s.open(hero)
     s.one_day(
         f"{hero} and {hero.his} friend {friend} wanted to play catch.",

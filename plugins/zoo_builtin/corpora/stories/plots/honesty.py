@@ -221,7 +221,7 @@ def too_many_sweets(s: Story) -> None:
         f"{hero} could eat {food} in the morning, at noon, and at night.",
     )
     s.one_day(
-        f"{parent} put out a bowl of {food} for the {guests} of {hero.his} friend {friend}.",
+        f"{parent} put out a bowl of {food} for the {guests} of {friend.a}.",
         f"{parent} filled a bowl with {food} for {friend}, a friend who would come soon.",
     )
     s.world.get(parent, food)

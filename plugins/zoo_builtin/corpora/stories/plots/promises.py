@@ -374,7 +374,7 @@ def the_false_alarm(s: Story) -> None:
     s.also(hero, friend)
     s.say(
         f"{hero} had to keep watch on the hill, and it was boring.",
-        f"It was {hero.his} job to keep watch, but nothing ever happened.",
+        f"It was {hero}'s job to keep watch, but nothing ever happened.",
     )
     s.one_day(
         f"{hero} had an idea for a joke.",
@@ -405,7 +405,7 @@ def the_false_alarm(s: Story) -> None:
     )
     s.say(
         f"{hero} ran down the hill and found {friend}.",
-        f"{hero} ran to {friend} and fell on {hero.own} knees.",
+        f"{hero} ran to {friend} and could hardly speak.",
     )
     s.says(
         hero,

@@ -97,7 +97,7 @@ def small_helps_big(s: Story) -> None:
     s.cheers(hero)
     s.say(
         f"From that day on, {hero} rode on {giant}'s back and saw the world from above.",
-        f"Now {hero} could sleep in the warm shade of {giant}, and nobody stepped on {hero.him}.",
+        f"Now {hero} could sleep in the warm shade of {giant}, and felt safe.",
     )
     s.lesson(
         giant,
@@ -282,7 +282,7 @@ def lost_in_the_woods(s: Story) -> None:
     )
     s.say(
         f'What had {parent} once said? "Remember, {way}."',
-        f'And {hero} remembered something. "You know, {way}," {parent} had told {hero.him}.',
+        f'And {hero} remembered something. "You know, {way}," {parent} had once said.',
     )
     s.say(f"So {hero} {found}.", f"And that was what {hero} did. {hero.He} {found}.")
     s.maybe(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..lexicon import COLOURS, PLACES, PLAIN_DAY, WINTER_DAY
 from ..story import Story
-from ..world import Thing
+from ..world import Thing, an
 
 
 def the_seed(s: Story) -> None:
@@ -108,7 +108,7 @@ def the_snowman(s: Story) -> None:
     hero = s.hero()
     friend = s.friend(hero)
     scarf = Thing("scarf", s.pick(COLOURS))
-    nose = s.pick(("a carrot", "a pine cone", "a red pepper", "a crooked stick"))
+    nose = s.pick(("carrot", "pine cone", "red pepper", "crooked stick"))
     name = s.pick(("Frosty Jack", "Mr. Snow", "Sir Shiver", "Captain Cold", "Old Whitebeard"))
     s.open(hero)
     s.also(hero, friend)
@@ -123,8 +123,8 @@ def the_snowman(s: Story) -> None:
     )
     s.world.get(hero, scarf)
     s.say(
-        f"They gave the snowman {nose} for a nose and pebbles for eyes.",
-        f"He got {nose} for a nose, two buttons for eyes, and a bucket for a hat.",
+        f"They gave the snowman {an(nose)} for a nose and pebbles for eyes.",
+        f"The snowman got {an(nose)} for a nose, two buttons for eyes, and a bucket for a hat.",
     )
     s.world.drop(hero, scarf, "the snowman")
     s.say(
@@ -150,7 +150,7 @@ def the_snowman(s: Story) -> None:
     )
     s.say(
         f"One morning, there was only a puddle, with the {scarf} in it.",
-        f"Then there was nothing left but {nose} and a wet {scarf}.",
+        f"Then there was nothing left but the {nose} and a wet {scarf}.",
     )
     s.feels(hero, "sad")
     s.feels(friend, "sad")
@@ -177,7 +177,7 @@ def the_snowman(s: Story) -> None:
         "Goodbye, and come back soon!",
     )
     s.say(
-        f"They took {nose} and the {scarf} and put them in a box for the next year.",
+        f"They took the {nose} and the {scarf} and put them in a box for the next year.",
         f"{hero} washed the {scarf} and hung it up where they could see it.",
     )
     s.cheers(hero, friend)

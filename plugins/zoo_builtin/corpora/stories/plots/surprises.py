@@ -27,7 +27,7 @@ def the_forgotten_birthday(s: Story) -> None:
     s.cheers(parent)
     s.paragraph()
     s.say(
-        f"{hero} went to see {friend}, {hero.his} best friend.",
+        f"{hero} went to see a good friend named {friend}.",
         f'"{friend} will remember," thought {hero}. {friend} was a very good friend.',
     )
     s.says(hero, "Do you know what day it is?", "Isn't this a special day?", how=("asked",))
@@ -113,7 +113,7 @@ def the_forgotten_birthday(s: Story) -> None:
 
 def hide_and_seek(s: Story) -> None:
     """The best hiding place of all is a bit too good."""
-    hero = s.hero(("clever", "quiet", "small", "proud"))
+    hero = s.hero(("clever", "quiet", "tiny", "proud"))
     friend = s.friend(hero)
     hide, woke = s.pick(
         (
@@ -333,7 +333,7 @@ def the_paper_boats(s: Story) -> None:
 
 def the_brave_stone(s: Story) -> None:
     """A stone gives courage, until it turns out that it is just a stone."""
-    hero = s.hero(("shy", "timid", "quiet", "small"))
+    hero = s.hero(("shy", "timid", "quiet", "tiny"))
     elder = s.grandparent(hero)
     stone = Thing("stone", s.pick((*COLOURS, "smooth", "speckled")))
     first, second, third = s.pick(
