@@ -65,11 +65,14 @@ class Entry:
         return (self.owner, *self.aliases)
 
     @property
+    def doc(self) -> str:
+        """The docstring."""
+        return inspect.cleandoc(getattr(self._source, "__doc__", None) or "")
+
+    @property
     def summary(self) -> str:
         """The first line of the docstring."""
-        source = self._source
-        lines = (getattr(source, "__doc__", None) or "").strip().splitlines()
-        return lines[0] if lines else ""
+        return self.doc.partition("\n")[0]
 
     @property
     def file(self) -> str | None:

@@ -1,0 +1,120 @@
+"""What Python code does beside training: make components, build models, keep tokenizers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zoo.component import find_component
+from zoo.contracts import KINDS
+from zoo.errors import ZooError
+from zoo.plugins import registry
+
+if TYPE_CHECKING:
+    from zoo.contracts import Tokenizer
+    from zoo.model import Decoder
+    from zoo.recipe import Recipe
+
+COMPONENT_FILE = "component.json"
+BYTES = 256  # a tokenizer that only training tells how many ids it needs counts as one of bytes
+
+
+def make(kind: str, name: str, *given: Any, **options: Any) -> Any:
+    """Makes a component by name, as a recipe would.
+
+    ``given`` are the positional arguments of its kind, of which it takes what it needs; options
+    are checked as strictly as in a recipe. A part inside it is a name, a dict with a ``"name"``, or
+    a class.
+
+    >>> norm = make("norm", "rmsnorm", 512, eps=1e-6)
+    >>> norm.weight.shape
+    torch.Size([512])
+    >>> make("tokenizer", "byte").decode([122, 111, 111])
+    'zoo'
+
+    Raises:
+        ZooError: no such kind, component or option, or a value that doesn't fit.
+    """
+    component = find_component(registry(), kind, name, options)
+    offered = KINDS[kind].given
+    if len(given) > len(offered):
+        raise ZooError(
+            f"{kind} {name!r} is given {len(given)} positional arguments; "
+            f"there are {len(offered)} ({', '.join(offered) or 'none'}). Options go by name"
+        )
+    return component(*given)
+
+
+def build(recipe: Recipe, vocab_size: int | None = None) -> Decoder:
+    """The untrained model that a recipe describes, on the CPU.
+
+    ``vocab_size`` is needed where the tokenizer learns it from the text.
+
+    >>> import zoo
+    >>> recipe = zoo.load_recipe("recipes/smoke.toml")
+    >>> zoo.build(recipe).dims.vocab_size
+    512
+
+    Raises:
+        ZooError: the size of the vocabulary isn't known, or sizes don't fit together.
+    """
+    if vocab_size is None:
+        vocab_size = recipe.tokenizer().vocab_size
+    if vocab_size is None:
+        raise ZooError(
+            f"tokenizer {recipe.tokenizer.name!r} learns its vocabulary from the text: "
+            "pass vocab_size"
+        )
+    model: Decoder = recipe.model(vocab_size, recipe.train.seed)
+    return model
+
+
+def count_parameters(recipe: Recipe) -> int:
+    """How many numbers the recipe's model learns, told without making them.
+
+    A vocabulary that only training can tell is counted as 256 ids.
+    """
+    import torch
+
+    with torch.device("meta"):
+        model = build(recipe, recipe.tokenizer().vocab_size or BYTES)
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+def save_tokenizer(tokenizer: Tokenizer, name: str, dir: str | Path) -> None:
+    """Saves a trained tokenizer, and what it is called, for ``load_tokenizer``.
+
+    >>> import tempfile
+    >>> dir = tempfile.mkdtemp()
+    >>> save_tokenizer(make("tokenizer", "byte"), "byte", dir)
+    >>> load_tokenizer(dir).encode("zoo").tolist()
+    [122, 111, 111]
+    """
+    from zoo.paths import write_atomically
+
+    folder = Path(dir)
+    folder.mkdir(parents=True, exist_ok=True)
+    tokenizer.save(folder)
+    about = json.dumps({"kind": "tokenizer", "name": name}) + "\n"
+    write_atomically(folder / COMPONENT_FILE, about.encode())
+
+
+def load_tokenizer(path: str | Path) -> Tokenizer:
+    """The tokenizer of a run, or one that ``save_tokenizer`` or ``zoo tokenizer train`` saved.
+
+    Raises:
+        ZooError: neither lies there, or it is damaged.
+    """
+    from zoo.run import open_run
+
+    about = Path(path) / COMPONENT_FILE
+    if not about.exists():
+        return open_run(path).tokenizer
+    try:
+        name = json.loads(about.read_text(encoding="utf-8"))["name"]
+        factory: Any = registry().find("tokenizer", name).factory
+        tokenizer: Tokenizer = factory.load(Path(path))
+    except (ValueError, KeyError, TypeError) as error:
+        raise ZooError(f"{path}: no tokenizer that can be read ({error})") from error
+    return tokenizer

@@ -1,0 +1,107 @@
+"""The command line: ``zoo COMMAND``, one module a command.
+
+A command's module says in its docstring what it is for, in USAGE how it is called and in EXAMPLES
+what to try; ``add_arguments`` declares its arguments and ``run`` does it. None imports torch,
+numpy or rich before it runs, so that ``--help`` is quick.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+import zoo
+from zoo.cli.arguments import Command, Formatter, Parser, add_commands, is_first_process
+from zoo.cli.text import count
+from zoo.errors import RecipeError, ZooError, did_you_mean
+from zoo.interrupts import Interrupted, Interrupts
+
+COMMANDS = ("train", "generate", "check", "list", "describe", "tokenizer", "data", "plugins")
+
+EXAMPLES = """\
+examples:
+  zoo train recipes/tinystories.toml
+  zoo generate --prompt "Once upon a time"
+  zoo train recipes/tinystories.toml --set model.norm=layernorm
+  zoo list norm
+"""
+
+OK, USER_ERROR = 0, 2
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs a command.
+
+    Returns the exit code: 0, 2 after a user's error, 128 + the signal's number after an interrupt.
+    """
+    speak_utf8()
+    try:
+        with Interrupts():
+            code = run_command(sys.argv[1:] if argv is None else list(argv))
+            sys.stdout.flush()  # here, where a closed pipe can still be met quietly
+            return code
+    except BrokenPipeError:
+        # Nobody reads any more (`| head`). What is still buffered must not fail again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
+    except Interrupted as stopped:
+        if is_first_process():
+            print(": ".join(filter(None, ("interrupted", str(stopped)))), file=sys.stderr)
+        return stopped.exit_code
+    except ZooError as error:
+        if is_first_process():  # the others met the same
+            print_error(error)
+        return USER_ERROR
+    except OSError as error:
+        if error.errno is None:  # not the operating system's, so a bug
+            raise
+        where = f"{error.filename}: " if error.filename is not None else ""
+        print(f"error: {where}{error.strerror}", file=sys.stderr)
+        return USER_ERROR
+
+
+def run_command(argv: list[str]) -> int:
+    parser = make_parser()
+    if argv and not argv[0].startswith("-") and argv[0] not in COMMANDS:
+        raise ZooError(f"no command {argv[0]!r}{did_you_mean(argv[0], COMMANDS)}")
+    args = parser.parse_args(argv)
+    args.argv = argv
+    return args.run(args) or OK
+
+
+def make_parser() -> Parser:
+    parser = Parser(
+        prog="zoo",
+        usage="zoo COMMAND …",
+        description="A component zoo for small decoder-only language models.",
+        epilog=EXAMPLES + "\n`zoo COMMAND --help` tells more about a command.",
+        formatter_class=Formatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"zoo {zoo.__version__}")
+    modules = {name: import_module(f"zoo.cli.{name}") for name in COMMANDS}
+    commands = {
+        name: Command((m.__doc__ or "").strip(), m.USAGE, m.add_arguments, m.EXAMPLES)
+        for name, m in modules.items()
+    }
+    add_commands(parser, commands)
+    return parser
+
+
+def speak_utf8() -> None:
+    """Files and pipes carry UTF-8 everywhere; a terminal that lacks a character shows another."""
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            encoding = None if stream.isatty() else "utf-8"
+            stream.reconfigure(encoding=encoding, errors="replace")
+
+
+def print_error(error: ZooError) -> None:
+    if not isinstance(error, RecipeError):
+        print(f"error: {error}", file=sys.stderr)
+        return
+    print(error, file=sys.stderr)
+    print(count(len(error.problems), "problem"), file=sys.stderr)

@@ -1,0 +1,47 @@
+"""Tell whether recipes are right, without training.
+
+Every problem of every recipe is shown, with its file and line. The parts are made, as far as that
+needs no memory for weights and no text.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from zoo.cli.arguments import Parser, add_recipe_options, load_plugins
+from zoo.cli.text import count, size_of
+from zoo.errors import RecipeError
+
+USAGE = "RECIPE… [options]"
+EXAMPLES = """\
+examples:
+  zoo check recipes/tinystories.toml
+  zoo check recipes/*.toml --set tokenizer.vocab_size=8192
+"""
+
+
+def add_arguments(parser: Parser) -> None:
+    parser.add_argument("recipes", metavar="RECIPE", nargs="+", type=Path, help="a TOML file")
+    add_recipe_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    load_plugins(args)
+
+    from zoo.recipe import load_recipe
+
+    problems = 0
+    for file in args.recipes:
+        try:
+            recipe = load_recipe(file, args.set)
+        except RecipeError as error:
+            print(error, file=sys.stderr)
+            problems += len(error.problems)
+        else:
+            print(f"{file}: ok, {size_of(recipe)}")
+    if problems:
+        print(count(problems, "problem"), file=sys.stderr)
+    return 2 if problems else 0

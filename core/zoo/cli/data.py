@@ -1,0 +1,127 @@
+"""Prepare a recipe's tokens, and look at them before training."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from zoo.cli.arguments import Command, Parser, add_commands, add_recipe_options, load_plugins
+from zoo.cli.text import count, percent, table
+
+if TYPE_CHECKING:
+    from zoo.data import TokenData
+    from zoo.inspect import Report
+    from zoo.recipe import Recipe
+
+USAGE = "prepare | inspect RECIPE [options]"
+EXAMPLES = """\
+examples:
+  zoo data prepare recipes/tinystories.toml
+  zoo data inspect recipes/tinystories.toml
+  zoo data inspect recipes/tinystories.toml --json
+"""
+
+
+def add_arguments(parser: Parser) -> None:
+    prepare = "Train the tokenizer and encode the corpus, once."
+    inspect = "Count the training tokens and look at the first batch."
+    add_commands(
+        parser,
+        {
+            "prepare": Command(prepare, "RECIPE [options]", add_prepare_arguments),
+            "inspect": Command(inspect, "RECIPE [options]", add_inspect_arguments),
+        },
+    )
+
+
+def add_prepare_arguments(parser: Parser) -> None:
+    parser.add_argument("recipe", metavar="RECIPE", type=Path, help="a TOML file")
+    add_recipe_options(parser)
+    parser.set_defaults(run=run_prepare)
+
+
+def add_inspect_arguments(parser: Parser) -> None:
+    add_prepare_arguments(parser)
+    parser.add_argument("--json", action="store_true", help="for a program to read")
+    parser.set_defaults(run=run_inspect)
+
+
+def prepared(args: argparse.Namespace) -> tuple[Recipe, TokenData]:
+    load_plugins(args)
+
+    from zoo.data import prepare
+    from zoo.recipe import load_recipe
+
+    recipe = load_recipe(args.recipe, args.set)
+    return recipe, prepare(recipe)
+
+
+def run_prepare(args: argparse.Namespace) -> None:
+    _, data = prepared(args)
+    splits = (data.train, data.valid)
+    rows = [("text", data.label), ("vocabulary", count(data.tokenizer.vocab_size or 0, "id"))]
+    rows += [
+        (s.split, f"{count(len(s), 'token')}, {count(s.documents, 'document')}, {s.bytes:,} bytes")
+        for s in splits
+    ]
+    rows.append(("kept in", str(data.dir)))
+    if data.notice:
+        rows.append(("note", data.notice))
+    print(table(rows))
+
+
+def run_inspect(args: argparse.Namespace) -> None:
+    recipe, data = prepared(args)
+
+    from zoo.inspect import inspect
+
+    length = recipe.model.options["max_seq_len"]
+    report = inspect(
+        data.train,
+        data.tokenizer,
+        length=length,
+        n_rows=recipe.train.batch_tokens // length,
+        seed=recipe.train.seed,
+    )
+    if args.json:
+        print(json.dumps({"label": data.label, **dataclasses.asdict(report)}, indent=2))
+    else:
+        print_report(data, report)
+
+
+def print_report(data: TokenData, report: Report) -> None:
+    shortest, median, mean, longest = report.document_tokens
+    used = report.vocab_size - report.never_used
+    batch = report.batch
+    rows = [
+        ("text", data.label),
+        ("tokens", f"{report.tokens:,} ({report.bytes_per_token:.2f} bytes per token)"),
+        ("documents", f"{report.documents:,}"),
+        ("their length", f"{shortest} to {longest:,} tokens, mean {mean:.0f}, median {median:.0f}"),
+        ("vocabulary", f"{used:,} of {report.vocab_size:,} ids occur"),
+        ("special tokens", f"{percent(report.special_share, 1)} of all tokens"),
+        (
+            "empty documents",
+            f"{report.repeated_ends:,} (most ends of text in a row: {report.longest_end_run})",
+        ),
+        (
+            "first batch",
+            f"{batch.distinct_rows} of {batch.rows} sequences of {batch.length} tokens differ; "
+            f"{percent(batch.repeated_spans, 1)} of its runs of 8 tokens are in several of them; "
+            f"two share {percent(batch.shared_vocabulary, 1)} of their different tokens",
+        ),
+    ]
+    frequent = [
+        (
+            f"{token.id}",
+            json.dumps(token.text, ensure_ascii=False),
+            f"{token.count:,}",
+            percent(token.count, report.tokens),
+        )
+        for token in report.most_frequent
+    ]
+    print(f"{table(rows)}\n\nmost frequent tokens\n{table(frequent, indent=2)}\n")
+    print(f"first sequence of the first batch\n{batch.sample}")

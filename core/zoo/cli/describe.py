@@ -1,0 +1,159 @@
+"""Explain a component, a kind of component, or a section of a recipe.
+
+Of a component: what it computes, its options with their types and defaults, where its source lies,
+and how a recipe names it. Of a kind: what a plug-in must write to offer one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
+
+from zoo.cli.arguments import Parser, add_plugin_option, load_plugins
+from zoo.cli.text import table
+from zoo.contracts import KINDS, Kind, Ref
+from zoo.errors import ZooError, did_you_mean
+
+if TYPE_CHECKING:
+    from zoo.registry import Entry, Registry
+    from zoo.signature import Option
+
+SECTIONS = ("data", "model", "train", "generate")
+
+USAGE = "KIND [NAME] [options]   or   zoo describe SECTION"
+EXAMPLES = f"""\
+kinds:     {", ".join(KINDS)}
+sections:  {", ".join(SECTIONS)}
+
+examples:
+  zoo describe norm rmsnorm
+  zoo describe attention
+  zoo describe train
+"""
+
+
+def add_arguments(parser: Parser) -> None:
+    parser.add_argument("subject", metavar="KIND", help="a kind, or a section of a recipe")
+    parser.add_argument("name", metavar="NAME", nargs="?", help="a component of that kind")
+    add_plugin_option(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> None:
+    subject, name = args.subject, args.name
+    if subject in SECTIONS and name is None:
+        print(described_section(subject))
+        return
+    if subject not in KINDS:
+        known = KINDS if name is not None else [*KINDS, *SECTIONS]
+        raise ZooError(f"no kind {subject!r}{did_you_mean(subject, known)}")
+    registry = load_plugins(args)
+    if name is None:
+        print(described_kind(KINDS[subject], registry))
+    else:
+        print(described_component(registry.find(subject, name), registry))
+
+
+def described_component(entry: Entry, registry: Registry) -> str:
+    source = f"{entry.file}:{entry.line}" if entry.file else "no source file"
+    parts = [
+        f"{entry.kind} {registry.spelling(entry)}, from {entry.owner} {entry.version}\n{source}",
+        entry.doc,
+        described_options(entry.options),
+        f"in a recipe\n{indented(snippet(entry, registry.spelling(entry)))}",
+    ]
+    return "\n\n".join(filter(None, parts))
+
+
+def described_kind(kind: Kind, registry: Registry) -> str:
+    return "\n\n".join(
+        (
+            f"{kind.name}: {kind.summary}",
+            f"given by its host: {', '.join(kind.given) or 'nothing'}",
+            inspect.getsource(kind.contract).rstrip(),
+            "on offer: " + ", ".join(map(registry.spelling, registry.entries(kind.name))),
+        )
+    )
+
+
+def described_section(section: str) -> str:
+    from zoo import settings
+    from zoo.model import Decoder
+    from zoo.signature import read_signature
+
+    factory: type = {
+        "data": settings.DataOptions,
+        "model": Decoder,
+        "train": settings.TrainOptions,
+        "generate": settings.GenerateOptions,
+    }[section]
+    options = described_options(read_signature(factory).options)
+    return f"[{section}] of a recipe\n\n{inspect.getdoc(factory)}\n\n{options}"
+
+
+def described_options(options: Mapping[str, Option]) -> str:
+    rows = [
+        (name, option.type, "required" if option.required else f"default {toml(option.default)}")
+        for name, option in options.items()
+    ]
+    return f"options\n{table(rows, indent=2)}" if rows else ""
+
+
+# ── A recipe's lines ──────────────────────────────────────────────────────────────────────────────
+
+
+def snippet(entry: Entry, name: str) -> str:
+    """The lines of a recipe that choose a component, with its options at their defaults."""
+    options = {
+        option.name: example(option.annotation) if option.required else option.default
+        for option in entry.options.values()
+        if option.default is not None
+    }
+    component = toml({"name": name, **options} if options else name)
+    if entry.kind == "corpus":
+        return f"[data]\ncorpus = {component}"
+    if entry.kind == "sampler":
+        return f"[generate]\nsamplers = [{component}]"
+    if entry.kind == "observer":
+        return f"[train]\nobservers = [{component}]"
+    if entry.kind in ("tokenizer", "optimizer", "scheduler"):
+        lines = [f"{key} = {toml(value)}" for key, value in {"name": name, **options}.items()]
+        return "\n".join([f"[{entry.kind}]", *lines])
+    return f"[model]\n{entry.kind} = {component}"
+
+
+def example(annotation: Any) -> Any:
+    """A value of the type that an option without a default needs."""
+    origin, args = get_origin(annotation), get_args(annotation)
+    if origin is list:
+        return [example(args[0])]
+    if origin is Literal:
+        return args[0]
+    return {bool: False, int: 1, float: 1.0}.get(annotation, "…")
+
+
+def toml(value: Any) -> str:
+    """A value as a recipe writes it, on one line.
+
+    >>> print(toml({"name": "rope", "base": 10_000.0, "half": False, "limit": None}))
+    { name = "rope", base = 10000.0, half = false, limit = "none" }
+    """
+    if isinstance(value, Ref):
+        return toml({"name": value.name, **value.options} if value.options else value.name)
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{key} = {toml(item)}" for key, item in value.items()) + " }"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(map(toml, value)) + "]"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (int, float)):
+        return repr(value)
+    text = "none" if value is None else str(value)
+    return json.dumps(text, ensure_ascii=False)
+
+
+def indented(text: str) -> str:
+    return "\n".join(f"  {line}" for line in text.splitlines())

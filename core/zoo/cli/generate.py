@@ -1,0 +1,144 @@
+"""Continue a prompt with what a run has learnt."""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from zoo.cli.arguments import Parser, add_plugin_option, integer, load_plugins, number
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from zoo.contracts import Sampler
+    from zoo.run import Run
+
+USAGE = "[RUN] [options]"
+EXAMPLES = """\
+examples:
+  zoo generate --prompt "Once upon a time"
+  zoo generate runs/tinystories-1 --temperature 0.8 --top-p 0.95 --seed 7
+  zoo generate --num-samples 3 --stop "The end."
+  echo "One day, a cat" | zoo generate
+"""
+
+SEEDS = 2**31
+
+
+def add_arguments(parser: Parser) -> None:
+    parser.add_argument(
+        "path",
+        metavar="RUN",
+        nargs="?",
+        type=Path,
+        help="a run, or one checkpoint of it (default: the newest run in runs/)",
+    )
+    parser.add_argument(
+        "--prompt",
+        metavar="TEXT",
+        help="what to continue (default: standard input, if it is piped)",
+    )
+    parser.add_argument(
+        "--max-new-tokens", metavar="N", type=integer(1), help="when to end at last"
+    )
+    parser.add_argument(
+        "--temperature",
+        metavar="T",
+        type=number,
+        help="below 1 safer, above 1 wilder; 0: the likeliest",
+    )
+    parser.add_argument(
+        "--top-p", metavar="P", type=number, help="keep the likeliest tokens of this mass"
+    )
+    parser.add_argument("--top-k", metavar="K", type=integer(1), help="keep the K likeliest tokens")
+    parser.add_argument("--seed", metavar="N", type=integer(0), help="for the same text again")
+    parser.add_argument(
+        "--num-samples", metavar="N", type=integer(1), default=1, help="how many texts (default: 1)"
+    )
+    parser.add_argument(
+        "--stop",
+        metavar="TEXT",
+        action="append",
+        default=[],
+        help="end before this text; may be repeated",
+    )
+    add_plugin_option(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    load_plugins(args)
+
+    from zoo.run import open_run
+
+    opened = open_run(args.path)
+    prompt = read_prompt() if args.prompt is None else args.prompt
+    seed = random.randrange(SEEDS) if args.seed is None else args.seed
+    print_header(opened, seed)
+    pieces = opened.stream(
+        [prompt] * args.num_samples,
+        samplers=chosen_samplers(args),
+        max_new_tokens=args.max_new_tokens,
+        seed=seed,
+        stop=args.stop,
+    )
+    if args.num_samples == 1:
+        print_stream(prompt, pieces)
+    else:
+        print_samples(prompt, pieces, args.num_samples)
+    return 0
+
+
+def read_prompt() -> str:
+    """Standard input without its last line end; nothing where that is a terminal."""
+    if sys.stdin is None or sys.stdin.isatty():
+        return ""
+    return sys.stdin.read().removesuffix("\n").removesuffix("\r")
+
+
+def chosen_samplers(args: argparse.Namespace) -> list[Sampler] | None:
+    """The chain that the flags ask for; None, the recipe's own, where there are none."""
+    from zoo import make
+
+    chain: list[Sampler] = []
+    if args.top_k is not None:
+        chain.append(make("sampler", "top_k", k=args.top_k))
+    if args.temperature is not None:
+        chain.append(make("sampler", "temperature", value=args.temperature))
+    if args.top_p is not None:
+        chain.append(make("sampler", "top_p", p=args.top_p))
+    return chain or None
+
+
+def print_header(opened: Run, seed: int) -> None:
+    state = opened.checkpoint.state
+    print(
+        f"{opened.dir}, step {state['step']:,}, trained on {state['label']}; seed {seed}",
+        *state["notices"],
+        sep="\n",
+        file=sys.stderr,
+    )
+
+
+def print_stream(prompt: str, pieces: Iterator[tuple[int, str]]) -> None:
+    """The prompt and its continuation, each piece as it comes."""
+    _, text = next(pieces, (0, ""))  # before the prompt: it may be refused
+    try:
+        print(prompt + text, end="", flush=True)
+        for _, text in pieces:
+            print(text, end="", flush=True)
+    finally:
+        print()
+
+
+def print_samples(prompt: str, pieces: Iterator[tuple[int, str]], n_samples: int) -> None:
+    """Each sample under a header, as soon as it is complete."""
+    texts = [prompt] * n_samples
+    for row, text in pieces:
+        if text:
+            texts[row] += text
+        else:
+            print(f"--- sample {row + 1} of {n_samples} ---\n{texts[row]}\n", flush=True)

@@ -1,0 +1,66 @@
+"""How results are written: aligned, counted, abbreviated."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from zoo.recipe import Recipe
+
+
+def table(rows: Sequence[Sequence[str]], indent: int = 0) -> str:
+    """Rows as aligned columns; on a terminal the last column is cut to its width.
+
+    >>> print(table([("rmsnorm", "RMS norm"), ("none", "no norm")], indent=2))
+      rmsnorm  RMS norm
+      none     no norm
+    """
+    if not rows:
+        return ""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for row in rows:
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+        lines.append((" " * indent + "  ".join(cells)).rstrip())
+    if sys.stdout.isatty():
+        width = shutil.get_terminal_size().columns
+        lines = [line if len(line) <= width else line[: width - 1] + "…" for line in lines]
+    return "\n".join(lines)
+
+
+def count(n: int, noun: str) -> str:
+    """
+    >>> count(1, "problem"), count(1234, "step")
+    ('1 problem', '1,234 steps')
+    """
+    return f"{n:,} {noun}" + ("" if n == 1 else "s")
+
+
+def short(n: float) -> str:
+    """A large number in three digits.
+
+    >>> short(950), short(4_213_000), short(327_680_000), short(999_960)
+    ('950', '4.21 M', '328 M', '1 M')
+    """
+    for power, prefix in ((9, "G"), (6, "M"), (3, "k")):
+        if float(f"{n:.3g}") >= 10**power:
+            return f"{float(f'{n:.3g}') / 10**power:g} {prefix}"
+    return f"{n:g}"
+
+
+def percent(part: float, whole: float) -> str:
+    return f"{100 * part / whole:.3g} %" if whole else "0 %"
+
+
+def size_of(recipe: Recipe) -> str:
+    """How large the model is and how much it reads."""
+    from zoo.api import count_parameters
+
+    steps = recipe.total_steps
+    return (
+        f"{short(count_parameters(recipe))} parameters, "
+        f"{short(steps * recipe.train.batch_tokens)} tokens in {count(steps, 'step')}"
+    )

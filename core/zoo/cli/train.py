@@ -1,0 +1,131 @@
+"""Train what a recipe describes.
+
+The run goes to runs/RECIPE-NUMBER: the recipe, metrics.jsonl, checkpoints, a sample, plots. Ctrl-C
+saves and says how to go on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from zoo.cli.arguments import (
+    Parser,
+    add_recipe_options,
+    existing_path,
+    integer,
+    is_first_process,
+    load_plugins,
+)
+from zoo.cli.text import size_of, table
+from zoo.errors import ZooError
+
+if TYPE_CHECKING:
+    from zoo.run import Run
+
+USAGE = "RECIPE [options]   or   zoo train --resume RUN"
+EXAMPLES = """\
+examples:
+  zoo train recipes/tinystories.toml
+  zoo train recipes/tinystories.toml --set model.norm=layernorm --set train.steps=200
+  zoo train recipes/tinystories.toml --nproc 2
+  torchrun --nproc_per_node 8 -m zoo train recipes/tinystories-17m.toml
+  zoo train --resume runs/tinystories-1
+"""
+
+
+def add_arguments(parser: Parser) -> None:
+    parser.add_argument("recipe", metavar="RECIPE", nargs="?", type=Path, help="a TOML file")
+    add_recipe_options(parser)
+    parser.add_argument("--out", metavar="DIR", type=Path, help="where the run goes")
+    parser.add_argument("--resume", metavar="RUN", type=existing_path, help="go on with a run")
+    parser.add_argument(
+        "--nproc",
+        metavar="N",
+        type=integer(1),
+        default=1,
+        help="train in N processes on this machine (default: 1)",
+    )
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    if (args.recipe is None) == (args.resume is None):
+        raise ZooError("name either a recipe or, with --resume, a run; see `zoo train --help`")
+    if args.resume is not None and (args.set or args.out is not None):
+        raise ZooError("a resumed run keeps its recipe and its folder: leave out --set and --out")
+    say(f"checking {args.recipe or args.resume}")
+    load_plugins(args)
+
+    from zoo import distributed, runner
+    from zoo.recipe import load_recipe
+    from zoo.run import open_run
+    from zoo.trainer import plan_batch
+
+    recipe = open_run(args.resume).recipe if args.resume else load_recipe(args.recipe, args.set)
+    if args.nproc > 1 and not distributed.launched():
+        settings, length = recipe.train, recipe.model.options["max_seq_len"]
+        plan_batch(settings.batch_tokens, length, args.nproc, settings.micro_batch)
+        return distributed.launch(args.nproc, args.argv)
+
+    say(f"{recipe.name}: {size_of(recipe)}")
+    run = runner.resume(args.resume) if args.resume else runner.train(recipe, out=args.out)
+    if is_first_process():
+        report(run)
+    return 0
+
+
+def say(doing: str) -> None:
+    """What is being done, on standard error: results alone go to standard output."""
+    if is_first_process():
+        print(doing, file=sys.stderr, flush=True)
+
+
+def report(run: Run) -> None:
+    """Where the run lies, how good it is, what it writes and how to get more of it."""
+    say("writing a sample")
+    sample = run.generate(seed=run.recipe.train.seed)
+    path = write_sample(run, sample)
+    summary = run.summary
+    rows = [
+        ("run", str(run.dir)),
+        ("text", summary["label"]),
+        ("validation loss", f"{summary['valid_loss']:.4f} nats per token"),
+        ("", f"{summary['bits_per_byte']:.4f} bits per byte"),
+        ("sample", str(path)),
+    ]
+    print(f"\n{table(rows)}\n\n{sample.strip()}\n")
+    for notice in summary["notices"]:
+        print(f"note: {notice}\n")
+    print(f"try: zoo generate {quoted(run.dir)} --prompt {quoted(first_words(sample))}")
+
+
+def write_sample(run: Run, sample: str) -> Path:
+    from zoo.paths import write_atomically
+
+    path = run.dir / "samples" / f"{run.checkpoint_dir.name}.txt"
+    path.parent.mkdir(exist_ok=True)
+    write_atomically(path, (sample + "\n").encode())
+    return path
+
+
+def first_words(text: str) -> str:
+    """How texts of this kind begin, in words that every shell takes as they are.
+
+    >>> first_words("Once upon a time, there was a cat.")
+    'Once upon a time'
+    """
+    match = re.match(r"\s*(\w+(?: \w+){0,3})", text)
+    return match[1] if match else ""
+
+
+def quoted(text: object) -> str:
+    """An argument as one may type it in any shell.
+
+    >>> print(quoted("runs/a-1"), quoted("Once upon"))
+    runs/a-1 "Once upon"
+    """
+    return str(text) if re.fullmatch(r"[\w./\\:-]+", str(text)) else f'"{text}"'
