@@ -1,0 +1,19 @@
+from __future__ import annotations
+
+import os
+import tempfile
+
+import pytest
+
+# Before torch is imported: small tensors gain nothing from threads, and results stay the same
+# whatever the machine. No test reaches for the internet.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ["ZOO_OFFLINE"] = "1"
+os.environ["ZOO_CACHE"] = tempfile.mkdtemp(prefix="zoo-test-cache-")
+
+
+@pytest.fixture(autouse=True)
+def _same_draws() -> None:
+    import torch
+
+    torch.manual_seed(0)

@@ -1,0 +1,84 @@
+"""What holds of the project as a whole: its layout, its documents, its imports."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import zoo
+from zoo.contracts import KINDS
+
+ROOT = Path(__file__).parents[1]
+CORE = sorted((ROOT / "core").rglob("*.py"))
+PLUGINS = sorted((ROOT / "plugins").rglob("*.py"))
+
+
+def imported(path: Path) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names.add(node.module or "")
+    return names
+
+
+@pytest.mark.parametrize("path", CORE, ids=lambda path: path.stem)
+def test_the_core_never_imports_the_built_in_plugins(path: Path) -> None:
+    assert not [name for name in imported(path) if name.split(".")[0] == "zoo_builtin"]
+
+
+@pytest.mark.parametrize("path", CORE + PLUGINS, ids=lambda path: path.stem)
+def test_nothing_that_runs_what_it_reads(path: Path) -> None:
+    source = path.read_text(encoding="utf-8")
+    assert not {"pickle", "dill", "joblib"} & {name.split(".")[0] for name in imported(path)}
+    assert not re.search(r"torch\.(load|save)\(|(?<![\w.])(eval|exec)\(", source)
+
+
+def test_importing_zoo_is_light() -> None:
+    heavy = "import sys, zoo, zoo.cli; print({'torch', 'numpy', 'rich'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", heavy], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
+def test_every_public_name_is_there() -> None:
+    assert all(getattr(zoo, name) is not None for name in zoo.__all__)
+
+
+def test_the_table_of_contracts_is_true() -> None:
+    page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\w+) \| (`[\w, ]+`|–) \| (.+) \|$", page, re.MULTILINE)
+    told = {kind: (given.strip("`"), does) for kind, given, does in rows}
+    assert told == {
+        kind.name: (", ".join(kind.given) or "–", kind.summary) for kind in KINDS.values()
+    }
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_has_built_in_components_with_docstrings(kind: str) -> None:
+    entries = [entry for entry in zoo.registry().entries(kind) if entry.factory.__doc__]
+    assert len(entries) >= 1
+    assert all(entry.summary.endswith((".", ":")) for entry in entries), [
+        entry.name for entry in entries if not entry.summary.endswith((".", ":"))
+    ]
+
+
+def test_readme_names_every_command() -> None:
+    from zoo.cli import COMMANDS
+
+    page = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert [name for name in COMMANDS if f"`zoo {name}" not in page] == []
+
+
+def test_readme_llama_table_names_weights_that_exist() -> None:
+    page = (ROOT / "README.md").read_text(encoding="utf-8")
+    told = set(re.findall(r"^\| `([\w.]+\.weight)`", page, re.MULTILINE))
+    model = zoo.build(zoo.load_recipe(ROOT / "recipes" / "smoke.toml", ["model.tie_embeddings=false"]))
+    there = {re.sub(r"\.\d+\.", ".N.", name) for name in model.state_dict()}
+    twins = {name for name in there if re.search(r"\.(k|v|up)\.weight$", name)}
+    assert told == there - twins

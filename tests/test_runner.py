@@ -1,0 +1,255 @@
+"""Whole runs: what they leave behind, resumed ones, two processes, losses that blow up."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+import zoo
+from zoo import runner
+from zoo.errors import ZooError
+from zoo.interrupts import Interrupted
+from zoo.trainer import plan_batch
+
+RECIPE = """\
+zoo = 1
+data.corpus = { name = "stories", max_bytes = 60_000, valid_bytes = 15_000 }
+tokenizer = { name = "byte" }
+optimizer = { name = "adamw", lr = 3e-3 }
+scheduler = { name = "cosine", warmup = 2 }
+
+[model]
+d_model = 16
+n_layers = 2
+n_heads = 2
+max_seq_len = 32
+
+[train]
+steps = 12
+batch_tokens = 256
+micro_batch = 2
+eval_every = 4
+eval_tokens = 512
+checkpoint_every = 4
+log_every = 1
+precision = "float32"
+device = "cpu"
+observers = ["jsonl"]
+"""
+
+
+@pytest.fixture(autouse=True)
+def somewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tiny.toml").write_text(RECIPE)
+
+
+def tiny(*overrides: str) -> zoo.Recipe:
+    return zoo.load_recipe("tiny.toml", overrides)
+
+
+def losses(run: Path | str, event: str = "train") -> dict[int, float]:
+    lines = Path(run, "metrics.jsonl").read_text().splitlines()
+    records = [json.loads(line) for line in lines]
+    steps = [r["step"] for r in records if r["event"] == event]
+    assert steps == sorted(set(steps)), "a step stands twice"
+    return {r["step"]: r["loss"] for r in records if r["event"] == event}
+
+
+def weights(run: Path | str) -> dict[str, torch.Tensor]:
+    return zoo.open_run(run).checkpoint.model
+
+
+class TestARun:
+    def test_leaves_behind_all_it_should(self) -> None:
+        run = zoo.train(tiny())
+        assert run.dir == Path("runs/tiny-1")
+        assert (run.dir / "recipe.toml").read_text() == RECIPE
+        assert zoo.load_recipe(run.dir / "resolved.toml").resolved() == tiny().resolved()
+        assert sorted(losses(run.dir)) == list(range(1, 13))
+        assert sorted(losses(run.dir, "valid")) == [0, 4, 8, 12]
+        about = json.loads((run.dir / "run.json").read_text())
+        assert about["processes"] == 1
+        assert run.summary["state"] == "finished"
+        assert run.summary["valid_loss"] == losses(run.dir, "valid")[12]
+
+    def test_learns(self) -> None:
+        valid = losses(zoo.train(tiny("train.steps=60", "train.eval_every=60")).dir, "valid")
+        assert valid[0] > 4.5
+        assert valid[60] < 3.2
+
+    def test_metrics_hold_what_was_promised(self) -> None:
+        run = zoo.train(tiny())
+        keys = {"event", "step", "loss", "lr", "tokens", "tokens_per_s", "seconds"}
+        for record in run.metrics:
+            extra = {"grad_norm"} if record["event"] == "train" else {"bits_per_byte"}
+            assert keys | extra <= set(record)
+            assert record["tokens"] == record["step"] * 256
+        # Bytes as tokens: bits per byte are bits per token, but for the ends of texts.
+        last = [r for r in run.metrics if r["event"] == "valid"][-1]
+        assert last["bits_per_byte"] == pytest.approx(last["loss"] / math.log(2), rel=0.02)
+        # The learning rate of a step is set before the step: the first one's is zero.
+        assert [r["lr"] for r in run.metrics if r["event"] == "train"][:3] == [0, 1.5e-3, 3e-3]
+
+    def test_numbers_itself_and_refuses_a_folder_in_use(self, tmp_path: Path) -> None:
+        steps = "train.steps=1"
+        assert [zoo.train(tiny(steps)).dir.name for _ in range(2)] == ["tiny-1", "tiny-2"]
+        zoo.train(tiny(steps), out=tmp_path / "mine")
+        with pytest.raises(ZooError, match="exists already"):
+            zoo.train(tiny(steps), out=tmp_path / "mine")
+
+    def test_keeps_the_newest_and_the_best(self) -> None:
+        run = zoo.train(tiny("train.steps=24", "train.keep=2"))
+        kept = sorted(p.name for p in (run.dir / "checkpoints").glob("step-*"))
+        assert 2 <= len(kept) <= 3
+        assert kept[-2:] == ["step-00000020", "step-00000024"]
+
+    def test_is_the_same_every_time(self) -> None:
+        first, second = zoo.train(tiny()), zoo.train(tiny())
+        assert losses(first.dir) == losses(second.dir)
+        one, other = weights(first.dir), weights(second.dir)
+        assert all(torch.equal(one[name], other[name]) for name in one)
+
+    def test_accumulation_changes_nothing_but_memory(self) -> None:
+        whole = losses(zoo.train(tiny("train.micro_batch=8")).dir)
+        parts = losses(zoo.train(tiny("train.micro_batch=1")).dir)
+        assert parts == pytest.approx(whole, abs=1e-5)
+
+    def test_generates(self) -> None:
+        zoo.train(tiny())
+        run = zoo.open_run()
+        text = run.generate("Once", max_new_tokens=20, seed=1)
+        assert text.startswith("Once")
+        assert text == zoo.open_run().generate("Once", max_new_tokens=20, seed=1)
+        assert text != run.generate("Once", max_new_tokens=20, seed=2)
+
+
+class Stopper:
+    """Sends this process a signal after a step."""
+
+    def __init__(self, *, step: int) -> None:
+        self.step = step
+
+    def step_ended(self, record: dict) -> None:
+        if record["step"] == self.step:
+            signal.raise_signal(signal.SIGTERM)
+
+
+def interrupt(recipe: zoo.Recipe, step: int, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Trains until after ``step``, is told to stop, and returns the run's folder."""
+    settings = recipe.train
+    with monkeypatch.context() as patch:
+        watched = [*settings.observers, lambda run: Stopper(step=step)]
+        patch.setitem(settings.__dict__, "observers", watched)
+        with pytest.raises(Interrupted, match=r"zoo train --resume") as stopped:
+            zoo.train(recipe)
+    assert stopped.value.exit_code == 143
+    return max(Path("runs").iterdir(), key=lambda run: run.stat().st_mtime_ns)
+
+
+class TestResuming:
+    @pytest.mark.parametrize("step", [2, 4, 9])
+    def test_goes_on_as_if_it_had_never_stopped(
+        self, step: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        undisturbed = zoo.train(tiny())
+        run = interrupt(tiny(), step, monkeypatch)
+        assert len(losses(run)) < 12
+        runner.resume(run)
+        assert losses(run) == losses(undisturbed.dir)
+        assert losses(run, "valid") == losses(undisturbed.dir, "valid")
+        one, other = weights(undisturbed.dir), weights(run)
+        assert all(torch.equal(one[name], other[name]) for name in one)
+
+    @pytest.mark.parametrize("optimizer", ["sgd", "sgd_decay"])
+    def test_with_any_optimizer(self, optimizer: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        changes = [f"optimizer={{name='{optimizer}', lr=0.1}}", "scheduler=none"]
+        undisturbed = zoo.train(tiny(*changes))
+        run = interrupt(tiny(*changes), 5, monkeypatch)
+        runner.resume(run)
+        assert losses(run) == losses(undisturbed.dir)
+
+    def test_twice(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        undisturbed = zoo.train(tiny())
+        run = interrupt(tiny(), 2, monkeypatch)
+        assert len(losses(run)) < 12
+        saved = zoo.open_run(run)
+        monkeypatch.setitem(
+            saved.recipe.train.__dict__,
+            "observers",
+            [*saved.recipe.train.observers, lambda run: Stopper(step=7)],
+        )
+        with pytest.raises(Interrupted):
+            runner._run(saved.recipe, out=None, resumed=saved)
+        runner.resume(run)
+        assert losses(run) == losses(undisturbed.dir)
+
+    def test_of_a_finished_run_changes_nothing(self) -> None:
+        run = zoo.train(tiny())
+        before = losses(run.dir)
+        runner.resume(run.dir)
+        assert losses(run.dir) == before
+
+
+class TestBlowingUp:
+    def test_stops_before_the_update_and_names_the_step(self) -> None:
+        with pytest.raises(ZooError, match=r"step \d+: loss .*stopped before the update"):
+            zoo.train(tiny("optimizer.lr=1e30", "train.clip=none", "scheduler=none"))
+        run = zoo.open_run("runs/tiny-1")
+        assert all(torch.isfinite(t).all() for t in run.checkpoint.model.values())
+
+
+class TestBatchPlan:
+    def test_derives_accumulation(self) -> None:
+        plan = plan_batch(1024, 32, world=2, micro_batch=4)
+        assert (plan.rows, plan.rows_per_rank, plan.micro_batch) == (32, 16, 4)
+
+    def test_without_a_size_takes_the_largest_that_divides(self) -> None:
+        assert plan_batch(96 * 1024, 1024, world=1, micro_batch=None).micro_batch == 16
+
+    def test_refuses_what_does_not_divide_with_the_numbers(self) -> None:
+        with pytest.raises(ZooError, match=r"32 rows of 32 tokens.*3 processes.*multiple of 96"):
+            plan_batch(1024, 32, world=3, micro_batch=None)
+        with pytest.raises(ZooError, match="micro_batch = 5 does not divide the 32 rows"):
+            plan_batch(1024, 32, world=1, micro_batch=5)
+
+
+class TestManyProcesses:
+    @staticmethod
+    def command(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", *arguments],
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+
+    def test_two_give_the_losses_of_one(self) -> None:
+        zoo.train(tiny(), out="one")
+        done = self.command("zoo", "train", "tiny.toml", "--nproc", "2", "--out", "two")
+        assert done.returncode == 0, done.stderr
+        assert json.loads(Path("two/run.json").read_text())["processes"] == 2
+        assert losses("two") == pytest.approx(losses("one"), abs=1e-5)
+        assert losses("two", "valid") == pytest.approx(losses("one", "valid"), abs=1e-5)
+
+    def test_torchrun_does_the_same(self) -> None:
+        zoo.train(tiny(), out="one")
+        torchrun = ["torch.distributed.run", "--standalone", "--nproc_per_node=2"]
+        done = self.command(*torchrun, "-m", "zoo", "train", "tiny.toml", "--out", "two")
+        assert done.returncode == 0, done.stderr
+        assert losses("two") == pytest.approx(losses("one"), abs=1e-5)
+
+    def test_a_batch_that_three_cannot_share_is_refused(self) -> None:
+        done = self.command("zoo", "train", "tiny.toml", "--nproc", "3")
+        assert done.returncode == 2
+        assert "8 rows of 32 tokens, which 3 processes can't share evenly" in done.stderr
+        assert not Path("runs").exists()
