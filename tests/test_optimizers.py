@@ -98,6 +98,7 @@ def test_sgd_decay_follows_its_formula() -> None:
     for t in range(6):
         x.grad = torch.tensor([0.1 * t, -1.0], dtype=torch.float64)
         expected -= 3.0 / math.sqrt(t + 1) * x.grad
+        assert SGDDecay.lr_multiplier(t) == pytest.approx(1 / math.sqrt(t + 1))
         optimizer.step()
     torch.testing.assert_close(x.detach(), expected, rtol=1e-14, atol=0)
 

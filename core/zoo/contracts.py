@@ -223,7 +223,7 @@ class Optimizer(Protocol):
 
     Each parameter group has "lr", which the host multiplies by the schedule before every step.
     ``own_schedule`` (class attribute) says that it sets its own learning rate: the host then
-    refuses a scheduler beside it.
+    refuses a scheduler beside it; what a method ``lr_multiplier(step)`` tells is recorded.
     """
 
     def step(self) -> Any: ...
@@ -280,7 +280,8 @@ class Sampler(Protocol):
     """Reshapes the distribution of the next token; the core draws from what the chain leaves.
 
     ``logits`` (B, V) float32, ``history`` (B, L) ids so far (−1 is padding), ``state`` a dict of
-    this sampler's own for the whole generation, tensors in it batch first -> logits (B, V), −inf where excluded.
+    this sampler's own for the whole generation, tensors in it batch first -> logits (B, V), −inf
+    where excluded.
     """
 
     def __call__(self, logits: Tensor, history: Tensor, state: dict[str, Any]) -> Tensor: ...

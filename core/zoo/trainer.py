@@ -123,7 +123,8 @@ class Trainer:
 
     def lr_at(self, step: int) -> float:
         """The learning rate of the first parameter group at this step."""
-        return float(self._param_groups()[0]["initial_lr"] * self.multiplier(step))
+        multiplier = getattr(self.optimizers[0], "lr_multiplier", self.multiplier)
+        return float(self._param_groups()[0]["initial_lr"] * multiplier(step))
 
     def train_step(self, stopping: bool = False) -> tuple[dict[str, float], bool]:
         """One update. Returns loss and gradient norm, and whether any rank was asked to stop.

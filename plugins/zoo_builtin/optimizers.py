@@ -173,12 +173,12 @@ class SGDDecay(ListOptimizer):
         super().__init__(groups(params, lr=lr), {"lr": lr})
 
     @staticmethod
-    def multiplier(step: int) -> float:
+    def lr_multiplier(step: int) -> float:
         """What the learning rate is multiplied by at this step, from 0."""
         return 1 / math.sqrt(step + 1)
 
     def update(self, group: dict[str, Any], params: list[Tensor], grads: list[Tensor]) -> None:
-        rates = [-group["lr"] * self.multiplier(taken - 1) for taken in self.steps(params)]
+        rates = [-group["lr"] * self.lr_multiplier(taken - 1) for taken in self.steps(params)]
         torch._foreach_add_(params, torch._foreach_mul(grads, rates))
 
 
