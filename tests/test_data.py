@@ -18,8 +18,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zoo import ZooError, data, folders, tokens
+from zoo.component import find_component
 from zoo.inspect import inspect, repeated_spans
 from zoo.permutation import keyed_number, permute
+from zoo.registry import Registrar, Registry
 from zoo.tokens import Tokens, TokenWriter
 from zoo_builtin.tokenizers import BPE, Byte, Char
 
@@ -250,24 +252,14 @@ class Corpus:
 class Recipe:
     """The two things that preparing needs of a recipe."""
 
-    def __init__(self, corpus: Any, tokenizer: type = BPE, **options: Any) -> None:
+    def __init__(self, corpus: Corpus, tokenizer: str = "bpe", **options: Any) -> None:
+        offered = Registrar("mine", "1")
+        for name, factory in (("bpe", BPE), ("byte", Byte), ("char", Char)):
+            offered.tokenizer(name, factory)
+        registry = Registry()
+        registry.add(offered.entries)
         self.data = SimpleNamespace(corpus=lambda: corpus)
-        self.tokenizer = Tokenizer(tokenizer, options)
-
-
-class Tokenizer:
-    """A tokenizer that a recipe names, with its options."""
-
-    def __init__(self, factory: Any, options: dict[str, Any]) -> None:
-        name = factory.__name__.lower()
-        self.entry = SimpleNamespace(owner="zoo-lm", name=name, version="1", factory=factory)
-        self.options = options
-
-    def __call__(self) -> Any:
-        return self.entry.factory(**self.options)
-
-    def resolved(self) -> dict[str, Any]:
-        return {"name": self.entry.name, **self.options}
+        self.tokenizer = find_component(registry, "tokenizer", tokenizer, options)
 
 
 @pytest.fixture(autouse=True)
@@ -290,10 +282,10 @@ def all_ids(stored: Tokens) -> list[int]:
 
 
 @pytest.mark.parametrize(
-    ("tokenizer", "options"), [(BPE, {"vocab_size": 300}), (Byte, {}), (Char, {})]
+    ("tokenizer", "options"), [("bpe", {"vocab_size": 300}), ("byte", {}), ("char", {})]
 )
 def test_tokens_are_the_documents_each_followed_by_the_end_of_text(
-    tokenizer: type, options: dict[str, Any]
+    tokenizer: str, options: dict[str, Any]
 ) -> None:
     found = prepare(Recipe(Corpus(), tokenizer, **options))
     for stored, documents in ((found.train, TRAIN), (found.valid, VALID)):
@@ -330,7 +322,7 @@ def test_another_text_or_tokenizer_is_prepared_anew() -> None:
         Recipe(Corpus(), vocab_size=300),
         Recipe(Corpus(), vocab_size=301),
         Recipe(other, vocab_size=300),
-        Recipe(Corpus(), Byte),
+        Recipe(Corpus(), "byte"),
     ]
     assert len({prepare(recipe).key for recipe in recipes}) == 4
 
@@ -394,12 +386,12 @@ def test_damaged_tokens_are_refused_by_name() -> None:
 
 def test_no_validation_text_is_refused() -> None:
     with pytest.raises(ZooError, match="birds: no document in the valid split"):
-        prepare(Recipe(Corpus(valid=[]), Byte))
+        prepare(Recipe(Corpus(valid=[]), "byte"))
 
 
 def test_text_that_the_tokenizer_lacks_is_refused_with_its_place() -> None:
     with pytest.raises(ZooError, match="birds, valid split: the character 'ß'"):
-        prepare(Recipe(Corpus(valid=["Tim ß".encode()]), Char))
+        prepare(Recipe(Corpus(valid=["Tim ß".encode()]), "char"))
 
 
 def test_a_split_without_end_is_cut_and_said_so(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -409,7 +401,7 @@ def test_a_split_without_end_is_cut_and_said_so(monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(data, "MOST_BYTES", {"train": 1000, "valid": 100})
     with pytest.warns(UserWarning, match="train split is cut after 1 kB"):
-        found = prepare(Recipe(Corpus(train=endless()), Byte))
+        found = prepare(Recipe(Corpus(train=endless()), "byte"))
     assert found.train.documents == 1000 // 6
 
 
@@ -424,9 +416,9 @@ def test_an_interrupted_preparation_leaves_nothing(cache: Path, split: str) -> N
         raise Killed
 
     with pytest.raises(Killed):
-        prepare(Recipe(Corpus(**{split: broken_off()}), Byte))
+        prepare(Recipe(Corpus(**{split: broken_off()}), "byte"))
     assert list((cache / "tokens").iterdir()) == []
-    assert prepare(Recipe(Corpus(), Byte)).train.documents == len(TRAIN)
+    assert prepare(Recipe(Corpus(), "byte")).train.documents == len(TRAIN)
 
 
 def test_a_killed_preparation_leaves_no_finished_set(cache: Path) -> None:
@@ -435,7 +427,7 @@ def test_a_killed_preparation_leaves_no_finished_set(cache: Path) -> None:
         "def documents():\n"
         "    yield b'One day'\n"
         "    os._exit(9)\n"
-        "test_data.prepare(test_data.Recipe(test_data.Corpus(valid=documents()), test_data.Byte))\n"
+        "test_data.prepare(test_data.Recipe(test_data.Corpus(valid=documents()), 'byte'))\n"
     )
     path = os.pathsep.join([str(Path(__file__).parent), *sys.path])
     killed = subprocess.run([sys.executable, "-c", script], env={**os.environ, "PYTHONPATH": path})
@@ -443,7 +435,7 @@ def test_a_killed_preparation_leaves_no_finished_set(cache: Path) -> None:
     (left,) = (cache / "tokens").iterdir()
     assert left.name.startswith(folders.UNFINISHED)
     assert not (left / data.META).exists()
-    prepare(Recipe(Corpus(), Byte))
+    prepare(Recipe(Corpus(), "byte"))
     assert left.exists()  # it might be in the making
     yesterday = time.time() - 2 * folders.DAY
     for path in (left, *left.rglob("*")):
@@ -459,10 +451,10 @@ def test_of_two_that_prepare_at_once_both_succeed(cache: Path) -> None:
         def documents(self, split: str) -> Iterator[bytes]:
             yield from super().documents(split)
             if split == "valid":
-                self.other = prepare(Recipe(Corpus(), Byte))
+                self.other = prepare(Recipe(Corpus(), "byte"))
 
     slow = Overtaken()
-    found = prepare(Recipe(slow, Byte))
+    found = prepare(Recipe(slow, "byte"))
     assert found.dir == slow.other.dir
     assert all_ids(found.train) == all_ids(slow.other.train)
     assert [path.name for path in (cache / "tokens").iterdir()] == [found.key]
@@ -477,7 +469,7 @@ def test_memory_does_not_grow_with_the_corpus() -> None:
 
     tracemalloc.start()
     try:
-        found = prepare(Recipe(Corpus(train=documents()), Byte))
+        found = prepare(Recipe(Corpus(train=documents()), "byte"))
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -490,7 +482,7 @@ def test_memory_does_not_grow_with_the_corpus() -> None:
 
 def test_a_report_counts_what_is_there() -> None:
     documents = [b"aab", b"", b"", b"b" * 25]
-    found = prepare(Recipe(Corpus(train=documents), Byte))
+    found = prepare(Recipe(Corpus(train=documents), "byte"))
     report = inspect(found.train, found.tokenizer, length=4, n_rows=6, seed=0)
     assert (report.tokens, report.documents, report.bytes) == (32, 4, 28)
     assert report.bytes_per_token == 28 / 32

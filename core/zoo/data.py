@@ -114,7 +114,7 @@ def open_prepared(dir: Path, recipe: Recipe) -> TokenData:
 def trained_tokenizer(component: Component, corpus: Corpus, text: str) -> Tokenizer:
     """The tokenizer, trained on the corpus whose fingerprint is ``text``, now or earlier."""
     entry = component.entry
-    settings = json.dumps(component.resolved(), sort_keys=True, default=str)
+    settings = json.dumps(component.resolved(), sort_keys=True)
     name = digest(FORMAT, MOST_BYTES, text, entry.owner, entry.version, settings)
     kept = cache_dir() / "tokenizers" / name
     if not kept.exists():
@@ -168,6 +168,7 @@ def load_tokenizer(component: Component, dir: Path) -> Tokenizer:
 def encode_corpus(corpus: Corpus, tokenizer: Tokenizer, dir: Path) -> None:
     """Writes both splits as tokens, the tokenizer and ``meta.json`` to ``dir``, all at once."""
     with whole_folder(dir) as unfinished:
+        (unfinished / "tokenizer").mkdir()
         tokenizer.save(unfinished / "tokenizer")
         meta: dict[str, Any] = {"label": corpus.label, "notice": corpus.notice}
         for split in ("train", "valid"):

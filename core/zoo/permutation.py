@@ -39,14 +39,16 @@ def _feistel(x: np.ndarray, bits: int, keys: np.ndarray) -> np.ndarray:
     left, right = x >> half, x & mask
     for key in keys:
         left, right = right, left ^ (_mix(right ^ key) & mask)
-    return (left << half) | right
+    joined: np.ndarray = (left << half) | right
+    return joined
 
 
 def _mix(x: np.ndarray) -> np.ndarray:
     """splitmix64's finaliser (Steele et al. 2014): every input bit reaches every output bit."""
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return x ^ (x >> np.uint64(31))
+    mixed: np.ndarray = x ^ (x >> np.uint64(31))
+    return mixed
 
 
 def _round_keys(key: tuple[int, ...]) -> np.ndarray:

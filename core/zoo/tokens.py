@@ -27,7 +27,8 @@ def shard_path(dir: Path, split: str, number: int) -> Path:
 class Tokens:
     """The tokens of one split, end to end, each document followed by the end-of-text id.
 
-    Nothing is read until it is asked for.
+    Nothing is read until it is asked for. ``shards`` are the tokens in order, as they lie on disk;
+    ``bytes`` and ``documents`` count the text behind them.
 
     Args:
         dir, split: where the shards ``<split>-00000.bin``, … lie.
@@ -42,7 +43,7 @@ class Tokens:
         self.bytes: int = meta["bytes"]
         self.documents: int = meta["documents"]
         dtype = np.dtype(meta["dtype"])
-        self._shards = []
+        self.shards: list[np.ndarray] = []
         for number, count in enumerate(meta["shards"]):
             path = shard_path(dir, split, number)
             size = path.stat().st_size if path.exists() else 0
@@ -51,16 +52,11 @@ class Tokens:
                     f"{path}: {size} bytes where {count * dtype.itemsize} were written; "
                     f"delete {dir}, and it is built again"
                 )
-            self._shards.append(np.memmap(path, dtype=dtype, mode="r"))
+            self.shards.append(np.memmap(path, dtype=dtype, mode="r"))
         self._ends = np.cumsum(meta["shards"], dtype=np.int64)
 
     def __len__(self) -> int:
         return int(self._ends[-1]) if len(self._ends) else 0
-
-    @property
-    def shards(self) -> list[np.ndarray]:
-        """The shards in order, as they lie on disk."""
-        return list(self._shards)
 
     def rows(self, starts: np.ndarray, width: int) -> np.ndarray:
         """(n,) positions -> (n, width) int64: the tokens from each position on."""
@@ -84,14 +80,15 @@ class Tokens:
 
     def window(self, index: int, length: int) -> np.ndarray:
         """(length + 1,) int64: the tokens of a window and the one after it."""
-        return self.rows(np.array([index * length]), length + 1)[0]
+        row: np.ndarray = self.rows(np.array([index * length]), length + 1)[0]
+        return row
 
     def _copy(self, row: np.ndarray, start: int) -> None:
         """Fills a row from ``start`` on, over the borders of shards."""
         number = int(np.searchsorted(self._ends, start, side="right"))
         filled = 0
         while filled < len(row):
-            shard = self._shards[number]
+            shard = self.shards[number]
             at = start + filled - (int(self._ends[number]) - len(shard))
             piece = shard[at : at + len(row) - filled]
             row[filled : filled + len(piece)] = piece
