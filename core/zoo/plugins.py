@@ -118,16 +118,19 @@ def load_file(registry: Registry, path: Path) -> None:
     """
     if not path.is_file():
         raise ZooError(f"{path}: no such file")
-    name = f"zoo_local_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]}"
-    if any(name in entry.aliases for entry in registry.entries()):
+    full_path = path.resolve().as_posix()
+    if any(full_path in entry.aliases for entry in registry.entries()):
         return
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
-    registrar = Registrar(path.stem, f"sha256:{digest}", (path.as_posix(), name))
+    registrar = Registrar(path.stem, f"sha256:{digest(path.read_bytes())}", (full_path,))
     try:
-        register(lambda: import_file(name, path), registrar)
+        register(lambda: import_file(f"zoo_file_{digest(full_path.encode())}", path), registrar)
     except PluginError as error:
         raise ZooError(f"{path}: this plug-in could not be loaded: {error}") from error
     registry.add(registrar.entries)
+
+
+def digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:12]
 
 
 def import_file(name: str, path: Path) -> Any:

@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*")
 
+RESERVED = ("name", "times")
+"""What a recipe's table says of the component itself, so that no option can be called so."""
+
 
 @dataclass(frozen=True, eq=False)
 class Entry:
@@ -120,6 +123,9 @@ def read_entry(
                     f"takes {parameter!r}, but a host of this kind gives "
                     f"{', '.join(offered) or 'nothing'}; if it is an option, make it keyword-only"
                 )
+        for word in RESERVED:
+            if word in signature.options:
+                raise PluginError(f"has an option {word!r}, a word that recipes reserve: rename it")
     except PluginError as error:
         raise PluginError(f"{kind} {name!r} {error}") from None
     return Entry(

@@ -21,9 +21,6 @@ from zoo.values import At, convert, dotted, show_type
 
 REQUIRED = inspect.Parameter.empty
 
-RESERVED = ("name", "times")
-"""What a recipe's table says of the component itself, so that no option can be called so."""
-
 
 @dataclass(frozen=True)
 class Option:
@@ -113,8 +110,6 @@ def implementation(factory: Callable[..., Any]) -> Callable[..., Any]:
 
 def read_option(parameter: inspect.Parameter, namespace: dict[str, Any]) -> Option:
     name = parameter.name
-    if name in RESERVED:
-        raise PluginError(f"has an option {name!r}, a word that recipes reserve: rename it")
     if parameter.annotation is REQUIRED:
         raise PluginError(f"has an option {name!r} without a type: annotate it")
     annotation = resolve_annotation(name, parameter.annotation, namespace)

@@ -1,0 +1,292 @@
+"""A recipe's TOML as a tree in which every value knows who wrote it: reading and merging.
+
+``extends`` lays a file over its parent, ``--set`` lays one value over all. Tables merge, lists
+replace, and a table that changes its ``name`` drops what its parent said of the other component.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+import tomli
+
+from zoo.errors import Problem, RecipeError, did_you_mean
+from zoo.toml_lines import key_lines
+from zoo.values import At, dotted, show
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Who wrote a value: ``file`` and ``line`` as messages show them.
+
+    ``folder`` is what a relative path there is relative to.
+    """
+
+    file: str
+    line: int | None
+    folder: Path
+
+    def problem(self, at: At, message: str) -> Problem:
+        return Problem(message, dotted(at), self.file, self.line)
+
+    def refuse(self, at: At, message: str) -> NoReturn:
+        raise RecipeError([self.problem(at, message)])
+
+
+@dataclass(frozen=True)
+class Node:
+    """A value and its origin: a table of nodes (dict), a list of nodes, or something plain."""
+
+    value: Any
+    origin: Origin
+
+    def plain(self) -> Any:
+        """The value without origins."""
+        if isinstance(self.value, dict):
+            return {key: node.plain() for key, node in self.value.items()}
+        if isinstance(self.value, list):
+            return [node.plain() for node in self.value]
+        return self.value
+
+    def child(self, step: str | int) -> Node | None:
+        """What stands directly below, where there is such a thing."""
+        if isinstance(self.value, dict):
+            return self.value.get(step)
+        if isinstance(self.value, list) and isinstance(step, int) and step < len(self.value):
+            found: Node = self.value[step]
+            return found
+        return None
+
+    def origin_of(self, at: At) -> Origin:
+        """The origin of a place below, or of what is nearest above it."""
+        node = self
+        for step in at:
+            below = node.child(step)
+            if below is None:
+                break
+            node = below
+        return node.origin
+
+
+# ── Files ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def read_chain(path: Path, below: tuple[tuple[Path, Path], ...] = ()) -> tuple[str, Node]:
+    """A recipe's text, and what it says on top of what it extends.
+
+    ``below`` are the files that led here, each as it was called and as it is on disk.
+
+    Raises:
+        RecipeError: a file of the chain can't be read, or the chain bites its tail.
+    """
+    text = read_text(path)
+    node = parse(text, path)
+    tables = dict(node.value)
+    extends = tables.pop("extends", None)
+    node = Node(tables, node.origin)
+    if extends is None:
+        return text, node
+    if not isinstance(extends.value, str):
+        message = f"expected the file name of a recipe, got {show(extends.plain())}"
+        extends.origin.refuse(("extends",), message)
+    parent = Path(os.path.normpath(path.parent / extends.value))
+    chain = (*below, (path, path.resolve()))
+    if parent.resolve() in [real for _, real in chain]:
+        circle = " → ".join(str(called) for called in (*(c for c, _ in chain), parent))
+        extends.origin.refuse(("extends",), f"goes in a circle: {circle}")
+    if not parent.is_file():
+        extends.origin.refuse(("extends",), f"{parent}: no such file")
+    _, base = read_chain(parent, chain)
+    return text, merge(base, node)
+
+
+def read_text(path: Path) -> str:
+    """A file's text.
+
+    Raises:
+        RecipeError: a file that can't be read, or is no UTF-8.
+    """
+
+    def refuse(message: str, line: int | None = None) -> NoReturn:
+        raise RecipeError([Problem(message, file=str(path), line=line)])
+
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        refuse("no such file" + near_files(path))
+    except (OSError, ValueError) as error:
+        reason = "a folder, not a recipe" if path.is_dir() else f"can't be read ({error})"
+        refuse(reason)
+    if data.startswith(b"\xef\xbb\xbf"):
+        refuse("begins with a byte-order mark: save it as UTF-8 without one", 1)
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        refuse(f"byte 0x{data[error.start]:02x} is no UTF-8: save it as UTF-8", line)
+    if "\0" in text:
+        refuse(
+            "contains a NUL character: is it a text file?", text[: text.index("\0")].count("\n") + 1
+        )
+    return text
+
+
+def near_files(path: Path) -> str:
+    """What a mistyped recipe may have meant."""
+    folder = path.parent
+    names = [file.name for file in folder.glob("*.toml")] if folder.is_dir() else []
+    return did_you_mean(path.name, names) if names else ""
+
+
+def parse(text: str, path: Path) -> Node:
+    """The tree of a TOML document.
+
+    Raises:
+        RecipeError: no TOML, or a recipe in a format that this zoo can't read.
+    """
+    file, folder = str(path), path.absolute().parent
+    try:
+        table = tomli.loads(text)
+        lines = key_lines(text)
+        node = locate(table, (), lines, Origin(file, None, folder))
+    except RecursionError:
+        raise RecipeError([Problem("nested too deeply", file=file)]) from None
+    except ValueError as error:
+        raise RecipeError([syntax_problem(str(error), text, file)]) from None
+    if (version := node.value.get("zoo")) is not None:
+        check_format(version)
+    return node
+
+
+def syntax_problem(message: str, text: str, file: str) -> Problem:
+    """A parser's complaint, its position taken out of the words."""
+    found = re.search(r" \(at (?:line (\d+), column (\d+)|end of document)\)$", message)
+    if found is None:
+        return Problem(message, file=file)
+    line = int(found[1] or text.count("\n") + 1)
+    column = f" (column {found[2]})" if found[2] else " (end of file)"
+    return Problem(message[: found.start()] + column, file=file, line=line)
+
+
+def check_format(version: Node) -> None:
+    """Raises RecipeError unless ``zoo = 1``."""
+    value = version.value
+    if type(value) is int and value > FORMAT:
+        version.origin.refuse(
+            ("zoo",),
+            f"format {value} is newer than this zoo, which reads format {FORMAT}: "
+            "upgrade with `pip install --upgrade zoo-lm`",
+        )
+    if type(value) is not int or value != FORMAT:
+        version.origin.refuse(
+            ("zoo",), f"expected the format {FORMAT}, got {show(version.plain())}"
+        )
+
+
+def locate(value: Any, at: At, lines: dict[At, int], above: Origin) -> Node:
+    """A parsed value as nodes."""
+    origin = Origin(above.file, lines.get(at, above.line), above.folder)
+    if isinstance(value, dict):
+        below = {key: locate(item, (*at, key), lines, origin) for key, item in value.items()}
+        return Node(below, origin)
+    if isinstance(value, list):
+        items = [locate(item, (*at, i), lines, origin) for i, item in enumerate(value)]
+        return Node(items, origin)
+    return Node(value, origin)
+
+
+# ── Merging ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def merge(base: Node, over: Node) -> Node:
+    """``over`` laid over ``base``. A component's string and its table are one form."""
+    if isinstance(over.value, str) and name_of(base) == over.value:
+        return base
+    if not isinstance(over.value, dict):
+        return over
+    table = as_table(base)
+    if table is None or ("name" in over.value and name_of(over) != name_of(base)):
+        return over
+    merged = dict(table)
+    for key, node in over.value.items():
+        merged[key] = merge(table[key], node) if key in table else node
+    # A table that only leads to others says nothing itself.
+    speaks = any(not isinstance(node.value, dict) for node in over.value.values())
+    return Node(merged, over.origin if speaks else base.origin)
+
+
+def name_of(node: Node) -> Any:
+    """What a component's string or table calls it."""
+    if isinstance(node.value, dict):
+        return node.value["name"].value if "name" in node.value else None
+    return node.value if isinstance(node.value, str) else None
+
+
+def as_table(node: Node) -> dict[str, Node] | None:
+    if isinstance(node.value, str):
+        return {"name": node}
+    return node.value if isinstance(node.value, dict) else None
+
+
+# ── Overrides ────────────────────────────────────────────────────────────────────────────────────
+
+
+def override(root: Node, text: str) -> Node:
+    """The tree after ``--set path=value``.
+
+    Raises:
+        RecipeError: no such form, or an index that the list doesn't have.
+    """
+    path, equals, written = text.partition("=")
+    origin = Origin(f"--set {text}", None, Path.cwd())
+    steps = [step for step in re.split(r"\.|\[(-?\d+)\]", path.strip()) if step]
+    if not equals or not steps:
+        origin.refuse((), "expected PATH=VALUE, such as model.norm=layernorm")
+    if steps[0] in ("zoo", "extends"):
+        origin.refuse((steps[0],), "can't be set from outside: write it in a recipe")
+    value = locate(parse_value(written.strip(), origin), (), {}, origin)
+    return _set(root, steps, value, ())
+
+
+def parse_value(text: str, origin: Origin) -> Any:
+    """A value in TOML's syntax, in which a bare word is a string."""
+    if not text:
+        origin.refuse((), 'nothing follows "=": write "" for an empty string')
+    try:
+        parsed = tomli.loads(f"value = {text}")
+    except RecursionError:
+        origin.refuse((), "nested too deeply")
+    except ValueError as error:
+        if text[0] in "[{\"'":
+            origin.refuse((), syntax_problem(str(error), text, "").message)
+        return text
+    return parsed["value"] if parsed.keys() == {"value"} else text
+
+
+def _set(node: Node, steps: Sequence[str], value: Node, at: At) -> Node:
+    """``node`` with ``value`` laid over what stands at ``steps`` below it."""
+    if not steps:
+        return merge(node, value)
+    step, rest = steps[0], steps[1:]
+    if isinstance(node.value, list):
+        items = list(node.value)
+        if not step.isdigit() or int(step) >= len(items):
+            message = f"no entry {step!r} in a list of {len(items)} (the first is [0])"
+            value.origin.refuse(at, message)
+        items[int(step)] = _set(items[int(step)], rest, value, (*at, int(step)))
+        return Node(items, node.origin)
+    inner = (as_table(node) or {}).get(step)
+    if inner is None:
+        below = value
+        for key in reversed(rest):
+            below = Node({key: below}, value.origin)
+    else:
+        below = _set(inner, rest, value, (*at, step))
+    return merge(node, Node({step: below}, value.origin))

@@ -1,0 +1,91 @@
+"""Making every part of a recipe without memory for its weights, to see whether they fit."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from zoo.component import ComponentError
+from zoo.contracts import Param
+from zoo.params import apply_rules, named_params
+from zoo.values import At
+
+if TYPE_CHECKING:
+    from zoo.recipe import Recipe
+
+BYTES = 256
+"""The size of a vocabulary that only training can tell."""
+
+
+def dry_run(recipe: Recipe, refuse: Callable[[At, str], None]) -> None:
+    """Makes corpus, tokenizer, model (on the meta device), optimizer, scheduler and samplers.
+
+    What they raise goes to ``refuse``, with the place of the part that raised it. Observers are
+    left out: they belong to a run. No source of randomness is changed.
+    """
+
+    def attempt(at: At, make: Callable[[], Any]) -> Any:
+        try:
+            return make()
+        except ComponentError as error:
+            refuse(error.at, error.reason)
+        except Exception as error:  # a component may raise anything
+            refuse(at, f"{type(error).__name__}: {error}")
+        return None
+
+    with unchanged_randomness():
+        attempt(("data", "corpus"), recipe.data.corpus)
+        for sampler in recipe.generate.samplers:
+            attempt(("generate", "samplers"), sampler)
+        if recipe.scheduler is not None:
+            scheduler = recipe.scheduler
+            attempt(("scheduler",), lambda: scheduler(recipe.total_steps))
+        tokenizer = attempt(("tokenizer",), recipe.tokenizer)
+        if tokenizer is None:
+            return
+        with torch.device("meta"):
+            vocab_size = tokenizer.vocab_size or BYTES
+            model = attempt(("model",), lambda: recipe.model(vocab_size, recipe.train.seed))
+            if model is None:
+                return
+            params = named_params(model)
+            for i, rule in enumerate(recipe.params):
+                try:
+                    params = apply_rules(params, [rule])
+                except ValueError as error:
+                    refuse(("params", i), str(error).removeprefix("params[0] "))
+            made = attempt(("optimizer",), lambda: recipe.optimizer(params))
+        if made is not None and (flaw := uncovered(made, params)):
+            refuse(("optimizer",), flaw)
+
+
+def uncovered(made: Any, params: Sequence[Param]) -> str | None:
+    """What is wrong if an optimizer, or a list of them, doesn't cover each parameter once."""
+    optimizers = made if isinstance(made, list) else [made]
+    covered = [
+        id(tensor)
+        for optimizer in optimizers
+        for group in optimizer.param_groups
+        for tensor in group["params"]
+    ]
+    for param in params:
+        if (times := covered.count(id(param.tensor))) != 1:
+            return f"updates {param.name} {times} times a step instead of once"
+    return None
+
+
+@contextmanager
+def unchanged_randomness() -> Iterator[None]:
+    """Whatever is drawn inside, the global generators are afterwards as they were before."""
+    python, numpy = random.getstate(), np.random.get_state()
+    try:
+        with torch.random.fork_rng(devices=[]):
+            yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)
