@@ -38,6 +38,7 @@ class StoriesCorpus:
     """
 
     label = "stories"
+    notice: str | None = None
 
     def __init__(
         self, *, seed: int = 0, max_bytes: int = 24_000_000, valid_bytes: int = 500_000
