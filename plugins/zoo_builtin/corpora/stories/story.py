@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from . import lexicon
 from .telling import Telling
-from .world import HOME, Character, Kind, Place, Thing, World, an
+from .world import HOME, Character, Kind, Thing, World, an
 
 
 class Story(Telling):
@@ -19,6 +19,7 @@ class Story(Telling):
     def __init__(self, seed: int) -> None:
         super().__init__(seed)
         self.world = World()
+        self._has_lesson = False
 
     # ── Who takes part ────────────────────────────────────────────────────────────────────────
 
@@ -111,7 +112,10 @@ class Story(Telling):
         )
 
     def lesson(self, hero: Character, *truths: str) -> None:
-        """What was learned; each truth can stand after "that"."""
+        """What was learned, in most stories; each truth can stand after "that"."""
+        self._has_lesson = self.chance(0.6)
+        if not self._has_lesson:
+            return
         truth = self.pick(truths)
         self.say(
             f"{hero} learned that {truth}.",
@@ -123,10 +127,15 @@ class Story(Telling):
         )
 
     def end(self, hero: Character, *ways: str) -> None:
-        """Close the story with one of the ways, if given, or as any story may close."""
+        """Close the story with one of the ways, if given, or as any story may close.
+
+        A lesson may have closed it already.
+        """
         for who in self.cast:
             if not self.world.is_glad(who):
                 raise ValueError(f"the story can't end, {who} is unhappy")
+        if self._has_lesson and self.chance(0.5):
+            return
         if ways and self.chance(0.6):
             self.say(*ways)
             return
@@ -159,7 +168,7 @@ class Story(Telling):
             )
         )
 
-    def go(self, place: Place, *who: Character) -> None:
+    def go(self, place: str, *who: Character) -> None:
         """Move there without a word, where a sentence of the plot tells it."""
         for one in who:
             self.world.move(one, place)
@@ -168,8 +177,10 @@ class Story(Telling):
         self.go(HOME, *who)
 
     def feels(self, who: Character, feeling: str) -> None:
+        """Often told, and always remembered."""
         self.world.feel(who, feeling)
-        self.say(*FEELINGS[feeling](who))
+        if self.chance(0.6):
+            self.say(*FEELINGS[feeling](who))
 
     def cheers(self, *who: Character) -> None:
         """Everybody named becomes happy without a word."""

@@ -49,7 +49,7 @@ class Telling:
 
     def maybe(self, *ways: str) -> None:
         """Tell one of the ways, or nothing."""
-        if self._random() < 0.5:
+        if self._random() < 0.4:
             self.say(*ways)
 
     def says(self, who: Character, *lines: str, how: Sequence[str] = ()) -> None:

@@ -45,7 +45,7 @@ def the_noise_in_the_dark(s: Story) -> None:
         f'It went, "{noise.capitalize()}."',
     )
     s.feels(hero, "scared")
-    s.say(
+    s.maybe(
         f"Was it a monster with long teeth? {hero} did not dare to move.",
         f"{hero} thought of ghosts and giants and hid under the pillow.",
         "A big shadow moved along the wall.",
@@ -69,7 +69,7 @@ def the_noise_in_the_dark(s: Story) -> None:
         "A thing that you can see is not so scary. Shall we look?",
         "Hold my hand, and we will look together.",
     )
-    s.say(
+    s.maybe(
         f"{hero} did not want to go, but {hero.he} took {parent}'s {hero.kind.hand} and went.",
         f"Step by step, {hero} walked behind {parent}.",
         f"{hero} swallowed hard and nodded.",
@@ -98,7 +98,7 @@ def the_noise_in_the_dark(s: Story) -> None:
     )
     s.end(
         hero,
-        f'When {hero.he} heard a sound again, {hero} just said, "Good night," and closed '
+        f'When there was a sound again, {hero} just said, "Good night," and closed '
         f"{hero.own} eyes.",
         f"Soon {hero} was fast asleep, and the dark was only the dark.",
         f"From then on, {hero} slept with a little lamp, and later without it.",
@@ -219,7 +219,7 @@ def learning_something_hard(s: Story) -> None:
         f"{hero} did what {teacher} said. It was a little better.",
         f"The first try went wrong, and so did the second. But {hero} went on.",
     )
-    s.say(
+    s.maybe(
         "Every day that week, they practiced for an hour.",
         f"The next day {hero} came back, and the day after that too.",
         "Day after day went by.",
@@ -267,7 +267,7 @@ def the_thunderstorm(s: Story) -> None:
         f"One evening, {friend} was visiting {hero}.",
     )
     s.paragraph()
-    s.say(
+    s.maybe(
         "Outside, dark clouds were piling up.",
         "The sky turned gray, then black.",
         "The air was heavy and still, and no bird sang.",
@@ -314,14 +314,14 @@ def the_thunderstorm(s: Story) -> None:
         f"And so they {game}.",
         f"{hero} had an idea, and soon they {game}.",
     )
-    s.say(
+    s.maybe(
         "Boom! went the thunder, but this time they giggled.",
         "The storm roared on, but they hardly heard it.",
         "The next boom was not so loud, and the next was only a rumble.",
     )
     s.feels(friend, "calm")
     s.paragraph()
-    s.say(
+    s.maybe(
         "After a while, the rain grew soft and the thunder rolled away.",
         "At last, the moon came out between the clouds.",
         "Little by little, the storm moved on behind the hills.",
@@ -402,7 +402,7 @@ def on_the_stage(s: Story) -> None:
         "Every seat was taken, even the ones in the back.",
     )
     s.feels(hero, "scared")
-    s.say(
+    s.maybe(
         f"{hero}'s mouth was dry, and {hero.he} had forgotten how to begin.",
         f"{hero}'s knees shook, and for a moment {hero.he} could remember nothing.",
     )
@@ -424,7 +424,7 @@ def on_the_stage(s: Story) -> None:
         f"So {hero} took a deep breath and began, only for {friend}.",
         f"{hero} closed {hero.own} eyes, thought of home, and started.",
     )
-    s.say(
+    s.maybe(
         f"The first part of the {thing} was shaky, but then it went better and better.",
         f"At first it was as soft as a breeze. Then the {thing} filled the whole place.",
         f"After a while, {hero} forgot the crowd, and the {thing} came all by itself.",

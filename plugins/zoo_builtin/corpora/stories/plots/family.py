@@ -44,7 +44,7 @@ def the_new_baby(s: Story) -> None:
         f"One afternoon, {parent} was outside, and the baby began to scream.",
         f"Then, one evening, the baby cried and cried, and {parent} was in the yard.",
     )
-    s.say(
+    s.maybe(
         f"{hero} covered both ears. But the crying did not stop.",
         f"{hero} waited, but nobody came.",
     )
@@ -79,7 +79,7 @@ def the_new_baby(s: Story) -> None:
         "I'm the big one now.",
         f"Someday I will lend this {baby} of mine my {toy}.",
     )
-    s.say(
+    s.maybe(
         f'{parent} pulled {hero} close. "There is enough love for two. It grows when you use it."',
         f"{parent} sat down and held them both, one on each knee.",
     )
@@ -128,7 +128,7 @@ def the_big_clean_up(s: Story) -> None:
         f"But where was the {toy}? {hero} dug through socks, crumbs, and paper.",
         f"{hero} looked for the {toy} under the bed and found only dust and an old sandwich.",
     )
-    s.say(f"Ouch! {hero} stepped on something sharp.", "A tower of junk fell down with a crash.")
+    s.maybe(f"Ouch! {hero} stepped on something sharp.", "A tower of junk fell down with a crash.")
     s.says(
         hero,
         "I can't find it!",
@@ -152,7 +152,7 @@ def the_big_clean_up(s: Story) -> None:
         "Out went four apple cores and a broken spring.",
         "They found three spoons, a lost shoe, and a letter from last winter.",
     )
-    s.say("Bit by bit, the floor came back.", "Soon they could see the color of the rug again.")
+    s.maybe("Bit by bit, the floor came back.", "Soon they could see the color of the rug again.")
     s.world.take(hero, toy)
     s.say(
         f"And at the very bottom of the last pile was the {toy}!",
@@ -167,7 +167,7 @@ def the_big_clean_up(s: Story) -> None:
     )
     s.says(parent, "What happened here?", "Is this really your room?", "Am I dreaming?")
     s.says(hero, "Now there is room to play!", "We found everything!", "It was fun!")
-    s.say(
+    s.maybe(
         f"The whole afternoon, {hero} and {friend} had fun {toy.fun}.",
         f"Now {hero} and {friend} could play, and nothing was in the way.",
     )
@@ -218,7 +218,7 @@ def the_loose_tooth(s: Story) -> None:
         "It will come out when it is ready.",
     )
     s.cheers(parent)
-    s.say(
+    s.maybe(
         f"But {hero} was so afraid of it that {hero.he} ate nothing but soup.",
         f"{hero} chewed on one side only and spoke very little.",
     )
@@ -233,7 +233,7 @@ def the_loose_tooth(s: Story) -> None:
         f"{hero} thought about it and shook {hero.own} head.",
         f"{hero} began, but at the last moment {hero.he} stopped.",
     )
-    s.say("The tooth hung on, day after day.", "It wobbled more and more, but it stayed.")
+    s.maybe("The tooth hung on, day after day.", "It wobbled more and more, but it stayed.")
     s.says(
         friend,
         "Then we wait together. Let me tell you something funny.",
@@ -257,7 +257,7 @@ def the_loose_tooth(s: Story) -> None:
         f"{hero} ran home to {parent} with the tooth in a handkerchief.",
         f"{hero} showed it to {parent} with a wide grin.",
     )
-    s.say(
+    s.maybe(
         f"That night, {hero} put it under the pillow. In the morning, there was a shiny coin.",
         f"{parent} put the tooth into a tiny box with a blue ribbon.",
     )
@@ -318,11 +318,11 @@ def the_eggs(s: Story) -> None:
     s.says(hero, "I will do it!", "I'll try!", "I can do it, you will see!")
     s.paragraph()
     s.say(f"With {warm}, {hero} made a new nest.", f"{hero} took {warm} and built a nest for them.")
-    s.say(
+    s.maybe(
         f"The first hour was terrible. {hero}'s legs wanted to run.",
         f"At first {hero} wiggled so much that the straw flew around.",
     )
-    s.say(
+    s.maybe(
         "Outside, the others were playing and calling.",
         "Through the window came the sound of a ball game.",
     )
@@ -331,7 +331,7 @@ def the_eggs(s: Story) -> None:
         f"But the eggs were so smooth and so still, and {hero} stayed.",
         f"{hero} got up, looked at the eggs, and sat down again.",
     )
-    s.say(
+    s.maybe(
         f"To pass the time, {hero} told them stories about the world outside.",
         f"{hero} counted the boards in the wall and learned to listen.",
         f"{hero} sang to them and turned them gently, one by one.",
@@ -352,7 +352,7 @@ def the_eggs(s: Story) -> None:
         f"One after another, {count} wet little {young} tumbled out.",
         f"By sunrise, there were {count} little {young}, all peeping.",
     )
-    s.say(
+    s.maybe(
         f'They looked at {hero} and seemed to think, "You are our mother."',
         f"They stumbled straight to {hero} and snuggled up.",
     )

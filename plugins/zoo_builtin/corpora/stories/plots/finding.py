@@ -95,7 +95,7 @@ def lost_and_found(s: Story) -> None:
         f"They spent the rest of the day {toy.fun}.",
         f"After that, {hero} let {friend} try {toy.fun}.",
     )
-    s.say(
+    s.maybe(
         f"From then on, {hero} always looked after the {toy}.",
         f"{hero} never left the {toy} alone again.",
         f"On the way home, {hero} held the {toy} tight.",
@@ -141,12 +141,12 @@ def the_finder(s: Story) -> None:
         "How would you feel if you had lost it?",
         f"That {treasure} belongs to someone. Let us find out who.",
     )
-    s.say(
+    s.maybe(
         f"{hero} was quiet for a while. {hero.He} wanted to keep it so much.",
         f"{hero} did not like to hear that, but {hero.he} knew that {parent} was right.",
         f"{hero} thought about how sad it is to lose something.",
     )
-    s.say(
+    s.maybe(
         f"So {hero} went from door to door and asked.",
         "So they asked everyone they met.",
         f"{hero} drew a picture of the {treasure} and hung it on a tree.",
@@ -235,7 +235,7 @@ def the_thief_with_wings(s: Story) -> None:
         how=("cried", "thought", "said"),
     )
     s.paragraph()
-    s.say(
+    s.maybe(
         f"{hero} ran straight to {friend}.",
         f"The next day, {hero} did not even say hello to {friend}.",
         f"{hero} knocked on {friend}'s door very loudly.",
@@ -253,7 +253,7 @@ def the_thief_with_wings(s: Story) -> None:
         "I never touched it after you put it back.",
     )
     s.feels(friend, "sad")
-    s.say(
+    s.maybe(
         f"But {hero} did not believe {friend} and walked away.",
         f"{hero} did not want to listen and went home alone.",
     )
@@ -262,7 +262,7 @@ def the_thief_with_wings(s: Story) -> None:
         "The next morning, a black and white bird hopped on the window sill.",
         f"Two days later, {hero} heard a flutter. A magpie was sitting in the window!",
     )
-    s.say(
+    s.maybe(
         "It looked left and right, picked up a button with its beak, and flew off.",
         "Quick as a flash, it took a shiny spoon and flew away.",
         "It grabbed a bit of silver paper and was gone.",
@@ -324,7 +324,7 @@ def stuck_in_a_tree(s: Story) -> None:
         f"{hero} met {friend.a} {place.at}.",
     )
     s.go(place, hero, friend)
-    s.say(
+    s.maybe(
         "The wind was strong that day.",
         "Leaves were dancing in the air.",
         "Big clouds raced across the sky.",
@@ -348,7 +348,7 @@ def stuck_in_a_tree(s: Story) -> None:
         f"{hero} shook the tree, but only leaves fell down.",
         f"First {hero} threw a stick, but it missed.",
     )
-    s.say(
+    s.maybe(
         f"{friend} tried to climb, but the trunk was too smooth.",
         f"{friend} tried with a long stick, but it was not long enough.",
         f"{friend} tried too, but slid down again and again.",
@@ -408,7 +408,7 @@ def stuck_in_a_tree(s: Story) -> None:
     s.cheers(friend)
     s.feels(hero, "happy")
     s.thanks(hero, friend)
-    s.say(
+    s.maybe(
         f"{hero} put the {wear} back on and held it tight all the way home.",
         f"{hero} tied the {wear} on with a string, so that it could not fly away again.",
     )

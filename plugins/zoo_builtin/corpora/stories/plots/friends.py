@@ -41,7 +41,7 @@ def the_first_day_of_school(s: Story) -> None:
         f"{teacher} was the teacher and had chalk on both sleeves.",
     )
     s.cheers(teacher)
-    s.say(
+    s.maybe(
         "All the others were talking, but nobody talked to the new one.",
         f"{hero} sat very still and looked at the floor.",
         f"At recess, {hero} stood alone by the fence.",
@@ -50,7 +50,7 @@ def the_first_day_of_school(s: Story) -> None:
     s.paragraph()
     s.say(
         f"Then {hero} heard a sniff. At the next table sat {an(friend.kind.noun)} named {friend}.",
-        f"Then {hero.he} saw {an(friend.kind.noun)} who sat alone too. That was {friend}.",
+        f"Then {hero} saw {an(friend.kind.noun)} who sat alone too. That was {friend}.",
         f"Next to {hero} was {an(friend.kind.noun)} named {friend}, who looked ready to cry.",
     )
     s.world.feel(friend, "sad")
@@ -60,7 +60,7 @@ def the_first_day_of_school(s: Story) -> None:
         f"{friend} had forgotten to bring a pencil.",
         f"{friend} looked for a pencil, but the box was empty.",
     )
-    s.say(
+    s.maybe(
         f"{hero}'s heart beat fast, but {hero.he} reached into the bag.",
         f"{hero} remembered what {parent} had said.",
         f"{hero} wanted to say something, and at last {hero.he} did.",
@@ -88,13 +88,13 @@ def the_first_day_of_school(s: Story) -> None:
     )
     s.says(hero, "Yes, I would like that!", "Oh yes!", "I was afraid too!")
     s.paragraph()
-    s.say(
+    s.maybe(
         "They played tag, shared an apple, and laughed at the same things.",
         f"After that, {hero} and {friend} drew ships, counted beans, and sang the alphabet.",
         "They hopped over chalk squares until the bell rang.",
     )
     s.feels(hero, "happy")
-    s.say(
+    s.maybe(
         f'"How was it?" asked {parent} after school. "Can I go again tomorrow?" said {hero}.',
         f'After school, {hero} ran to {parent} and called, "I have a friend!"',
     )
@@ -155,7 +155,7 @@ def the_new_neighbour(s: Story) -> None:
         f"The next day, {hero} put {food.a} on a plate and rang the bell.",
         f"With {food.a} in a basket, {hero} walked up to the door.",
     )
-    s.say(
+    s.maybe(
         "For a long time nothing moved. Then the door opened a crack.",
         "Slow steps came closer, and the door opened.",
         "The door opened, but only a little.",
@@ -183,7 +183,7 @@ def the_new_neighbour(s: Story) -> None:
     )
     s.world.use_up(other, food)
     s.says(other, f"{why[0].upper()}{why[1:]}.", f"You see, {why}.", f"The thing is, {why}.")
-    s.say(
+    s.maybe(
         f"{hero} nodded. It was not strange at all, now that {hero.he} knew.",
         f"So that was it! {hero} felt silly about all the whispers.",
         f"{hero} listened and understood.",
@@ -194,7 +194,7 @@ def the_new_neighbour(s: Story) -> None:
         "I'm glad that I asked!",
         "You are nice, and I like you!",
     )
-    s.say(
+    s.maybe(
         f"The next day, {hero} brought the others along, and they said they were sorry.",
         f"{hero} told the others, and one after another they came to say hello.",
     )
@@ -224,7 +224,7 @@ def the_sleepover(s: Story) -> None:
         f"{hero} packed a toothbrush, a pillow, and the {toy}.",
         f"{hero} put the {toy} and a warm blanket into a bag.",
     )
-    s.say(
+    s.maybe(
         "They ate noodles, had a pillow fight, and laughed until their tummies hurt.",
         "They made a tent out of sheets and told each other funny tales.",
         "They played cards and danced in their pajamas.",
@@ -237,7 +237,7 @@ def the_sleepover(s: Story) -> None:
         f"But the bed smelled different, and the clock ticked too loud for {hero}.",
     )
     s.feels(hero, s.pick(("lonely", "sad")))
-    s.say(
+    s.maybe(
         f"{hero} thought of {hero.own} own bed and of the good night song.",
         f"{hero} turned left and right and could not sleep.",
         "Home felt a hundred miles away.",
@@ -257,7 +257,7 @@ def the_sleepover(s: Story) -> None:
         how=("sniffed", "whispered"),
     )
     s.paragraph()
-    s.say(
+    s.maybe(
         f"{friend} did not laugh.",
         f"{friend} sat up and thought for a moment.",
         f"{friend} moved closer.",
@@ -272,7 +272,7 @@ def the_sleepover(s: Story) -> None:
         f"{hero} pulled the {toy} out of the bag and held it close.",
         f"{hero} took the {toy}, and it smelled just like home.",
     )
-    s.say(
+    s.maybe(
         f"Then {friend} hummed a soft song, and {hero} hummed along.",
         "Then they told each other, one after the other, what they liked best at home.",
         "Through the window, they could see the same moon that shone over both their homes.",
@@ -285,7 +285,7 @@ def the_sleepover(s: Story) -> None:
     )
     s.paragraph()
     s.go_home(hero)
-    s.say(
+    s.maybe(
         f"At breakfast there were pancakes, and {hero} ate five.",
         f"In the morning, {hero} almost did not want to leave.",
     )
@@ -368,7 +368,7 @@ def the_unkind_joke(s: Story) -> None:
         "I wanted to be funny, but I hurt you.",
         "I will not laugh at you again.",
     )
-    s.say(
+    s.maybe(
         f"{friend} looked at the mud on {hero}'s nose and had to smile.",
         f"{friend} wiped the mud from {hero}'s face.",
         f'"You are dirty from top to toe," said {friend}, and then they both giggled.',

@@ -41,7 +41,7 @@ def the_snack_for_one(s: Story) -> None:
         else f"Your {food} smells good. I have nothing to eat.",
     )
     s.paragraph()
-    s.say(
+    s.maybe(
         f"{hero} held the {food} close.",
         f"{hero} hid the {food} behind {hero.own} back.",
         f"{hero} looked at the {food} and then at {friend}.",
@@ -59,7 +59,7 @@ def the_snack_for_one(s: Story) -> None:
         f"{hero} was about to take a bite, but then {hero.he} saw {friend}'s face.",
     )
     s.feels(hero, "sorry")
-    s.say(
+    s.maybe(
         f"{hero} remembered how {friend} always shared everything.",
         f"{hero} thought about being hungry with nothing to eat.",
         f"What if {hero} were the hungry one?",
@@ -133,7 +133,7 @@ def two_want_one(s: Story) -> None:
     s.world.damage(hero, toy)
     s.feels(hero, "sad")
     s.feels(friend, s.pick(("sad", "sorry")))
-    s.say(
+    s.maybe(
         "Now nobody could play with it.",
         "It was very quiet in the room.",
         "They looked at each other and did not know what to say.",
@@ -216,7 +216,7 @@ def the_warm_scarf(s: Story) -> None:
         how=("whispered", "said"),
     )
     s.paragraph()
-    s.say(
+    s.maybe(
         f"{hero} loved the {wear}. But {hero.he} looked at {friend} and knew what to do.",
         f"{hero} thought for a moment. At home there was a fire, and {friend} had none.",
         f"{hero} did not think twice.",
@@ -236,7 +236,7 @@ def the_warm_scarf(s: Story) -> None:
     )
     s.feels(friend, "happy")
     s.thanks(friend, hero)
-    s.say(
+    s.maybe(
         f"Then {hero} ran home as fast as {hero.he} could, because now {hero.he} was cold too.",
         f"{hero} shivered all the way home, but inside {hero.he} felt warm.",
     )
@@ -325,7 +325,7 @@ def outgrown(s: Story) -> None:
         f"{hero} held the {toy} once more and remembered many happy days.",
         f"{hero} thought of the fun {hero.he} had once had {toy.fun}.",
     )
-    s.say(
+    s.maybe(
         f"Then {hero} wiped off the dust and went outside.",
         f"Then {hero.he} made up {hero.own} mind.",
         f"Then {hero} gave the {toy} one last hug.",
@@ -339,7 +339,7 @@ def outgrown(s: Story) -> None:
     s.gives(hero, toy, small)
     s.paragraph()
     s.feels(small, "happy")
-    s.say(
+    s.maybe(
         f"All day, {small} did nothing but play, {toy.fun} and laughing.",
         f"Soon {small} was laughing and {toy.fun}.",
         f"{small} did not let go of the {toy} for the rest of the day.",

@@ -171,7 +171,7 @@ def the_baby_bird(s: Story) -> None:
             f"{hero} put the bird into a soft cap and climbed up, step by step.",
             f"With the bird in a warm sock, {hero} climbed higher and higher.",
         )
-        s.say(
+        s.maybe(
             f"The wind blew, and {hero} held on and did not look down.",
             f"A branch cracked, and for a moment {hero} did not move.",
         )
@@ -243,12 +243,12 @@ def the_lost_little_one(s: Story) -> None:
         f"First they went to the mill, but nobody there was missing a {little}.",
         "First they followed some tracks, but those led to a muddy pool.",
     )
-    s.say(
+    s.maybe(
         f"The {little} got tired, so they rested on a soft patch of moss.",
         f"Then it got hungry, and {hero} picked some clover for it.",
         "It began to rain, and they sat under a bridge until it stopped.",
     )
-    s.say(
+    s.maybe(
         f"{hero}'s legs were tired too, but {hero.he} did not give up.",
         f"{hero} wanted to go home, but {hero.he} had made a promise.",
     )
@@ -271,7 +271,7 @@ def the_lost_little_one(s: Story) -> None:
         if mother in ("duck", "hen")
         else f"The {mother} licked her little one from nose to tail.",
     )
-    s.say(
+    s.maybe(
         f"The {mother} looked at {hero} for a long time, as if to say thank you.",
         f"Then the {mother} bent down and touched {hero}'s {hero.kind.hand}.",
     )
@@ -285,7 +285,7 @@ def the_lost_little_one(s: Story) -> None:
     s.says(parent, "Where have you been so long?", "What have you done all day?", how=("asked",))
     s.says(hero, "I helped someone find home.", "I took a little one to its mother.")
     s.cheers(parent)
-    s.say(f"{parent} held {hero} very tight.", f"And {parent} gave {hero} the biggest hug.")
+    s.maybe(f"{parent} held {hero} very tight.", f"And {parent} gave {hero} the biggest hug.")
     s.lesson(
         hero,
         "there is no place like home",
@@ -357,7 +357,7 @@ def the_sick_friend(s: Story) -> None:
         if event != "the snow"
         else f"First {hero} cut {flowers.a} out of paper.",
     )
-    s.say(
+    s.maybe(
         f"{hero} also cooked a pot of hot soup.",
         f"Then {hero} put honey into a jar.",
         f"Then {hero} packed a book of funny stories.",
@@ -367,7 +367,7 @@ def the_sick_friend(s: Story) -> None:
         f"An hour later, they all came, and they {bring}.",
     )
     s.paragraph()
-    s.say(
+    s.maybe(
         f"{friend} sat up and could not believe it.",
         f"{friend} opened {friend.own} eyes wide.",
         f"At first {friend} thought it was a dream.",
@@ -385,7 +385,7 @@ def the_sick_friend(s: Story) -> None:
         hero, "It was no fun without you.", "That is what friends are for.", "Now get well soon!"
     )
     s.cheers(hero)
-    s.say(
+    s.maybe(
         f"A few days later, {friend} was well again.",
         f"After two days, {friend} could get up.",
         f"Soon {friend} was as strong as before.",

@@ -29,7 +29,7 @@ def the_broken_vase(s: Story) -> None:
         f"{parent} had {what.a} that was very old.",
         f"In the living room, there was {what.a}, a wedding gift.",
     )
-    s.say(
+    s.maybe(
         f'"Please don\'t play in here," {parent} always said.',
         f"{hero} was not allowed to run in that room.",
     )
@@ -45,7 +45,7 @@ def the_broken_vase(s: Story) -> None:
     )
     s.world.damage(parent, what)
     s.feels(hero, s.pick(("scared", "worried")))
-    s.say(
+    s.maybe(
         f"Quickly, {hero} pushed the pieces under the rug.",
         f"{hero} ran to the bedroom and picked up a book.",
     )
@@ -53,7 +53,7 @@ def the_broken_vase(s: Story) -> None:
     s.say(f"Soon {parent} came home.", f"In the evening, {parent} saw it.")
     s.says(parent, f"What happened to the {what}?", f"Who broke my {what}?", how=("asked",))
     s.says(hero, lie, lie)
-    s.say(
+    s.maybe(
         f"{parent} looked sad but said nothing more.",
         f"{parent} only nodded and swept up the pieces.",
     )
@@ -94,7 +94,7 @@ def the_broken_vase(s: Story) -> None:
         f"All morning, they sat at the table and glued the {what}.",
     )
     s.world.repair(parent, what)
-    s.say(
+    s.maybe(
         "There were cracks in it now, but it stood on the shelf again.",
         f"It looked a bit crooked, and {parent} liked it even more.",
     )
@@ -138,7 +138,7 @@ def the_boaster(s: Story) -> None:
         "I will race against you.",
         "Would you like to race with me?",
     )
-    s.say(
+    s.maybe(
         f"{hero} laughed until {hero.own} sides hurt.",
         f'"You?" said {hero}. "That will be funny!"',
     )
@@ -152,7 +152,7 @@ def the_boaster(s: Story) -> None:
         f"{hero} shot off like an arrow. {slow} went one step at a time.",
         f"In a moment, {hero} was far ahead, and {slow} was only a dot behind.",
     )
-    s.say(
+    s.maybe(
         f"After a while, {hero} looked back and saw nobody.",
         f"Soon {hero} could not even see {slow}.",
     )
@@ -182,7 +182,7 @@ def the_boaster(s: Story) -> None:
     s.say(f"{slow} had just crossed the line!", f"There stood {slow} with a crown of flowers!")
     s.cheers(slow)
     s.feels(hero, "sad")
-    s.say(
+    s.maybe(
         f"Everyone thought that {slow} would laugh now. But {slow} held out a {slow.kind.hand}.",
         f"{slow} walked over to {hero} and did not boast at all.",
     )
@@ -232,7 +232,7 @@ def too_many_sweets(s: Story) -> None:
         "You may have one now, and no more.",
     )
     s.world.give(parent, food, hero)
-    s.say(
+    s.maybe(
         f"But the {food} looked so good, and {parent} went out to the yard.",
         f"As soon as {parent} had gone, {hero} came closer to the bowl.",
     )
@@ -264,7 +264,7 @@ def too_many_sweets(s: Story) -> None:
     )
     s.world.feel(friend, "sad")
     s.paragraph()
-    s.say(
+    s.maybe(
         f"{parent} made {hero} some mint tea and was a little angry.",
         f"{parent} brought a hot water bottle and shook {parent.own} head.",
     )
@@ -275,7 +275,7 @@ def too_many_sweets(s: Story) -> None:
         "Now you know why I asked you to wait.",
     )
     s.cheers(parent)
-    s.say(
+    s.maybe(
         f"When {hero} felt better, {hero.he} stood up by {hero.self}.",
         f"{hero} rested for an hour. Then {hero.he} had an idea.",
     )
@@ -346,24 +346,24 @@ def the_crooked_game(s: Story) -> None:
         "You are good at this!",
     )
     s.paragraph()
-    s.say(
+    s.maybe(
         f"{hero} took the {prize}, but something was wrong.",
         f"{hero} held the {prize} and waited to feel happy. It did not come.",
         f"The {prize} looked fine, but {hero} was not hungry anymore.",
     )
-    s.say(
+    s.maybe(
         f"{friend} smiled without any envy, and that made it worse.",
         f"{friend} even clapped, and {hero} wanted to hide.",
     )
     s.feels(hero, "sorry")
-    s.say(
+    s.maybe(
         f'"It is not a win if I cheat," thought {hero}.',
         f"A little voice inside {hero} kept on talking.",
     )
     s.paragraph()
     s.sorry(hero, friend, "I cheated.", "I did not play fair.", "I won only because I cheated.")
     s.world.feel(friend, "sad")
-    s.say(
+    s.maybe(
         f"{friend} was quiet, and then looked up.",
         f"{friend} looked at the game and then at {hero}.",
     )

@@ -53,7 +53,7 @@ def the_narrow_bridge(s: Story) -> None:
             f"The bridge shook. Splash! Down went {load}, down went {load2}, and they went too.",
             "They lost their balance, and splash, they were both in the water.",
         )
-        s.say(
+        s.maybe(
             "Wet and cold, they crawled out on the bank and looked at each other.",
             "There they sat in the mud with weeds on their heads.",
         )
@@ -77,7 +77,7 @@ def the_narrow_bridge(s: Story) -> None:
             'An old snail came creeping along the rail and said, "One of you could lie down."',
             'A girl on the bank called out, "Why don\'t you hold each other and turn around?"',
         )
-        s.say(
+        s.maybe(
             f"{hero} looked at {other}, and {other} looked at {hero}.",
             "They had been so angry that they had not thought at all.",
         )
@@ -92,7 +92,7 @@ def the_narrow_bridge(s: Story) -> None:
             "They held each other tight and turned, step by tiny step, like dancers.",
             f"{hero} bent low, and {other} stepped over, and nobody got wet.",
         )
-        s.say(
+        s.maybe(
             "Then each of them stood on the right side, and everybody clapped.",
             "And there they were, each on the way home.",
         )
@@ -146,7 +146,7 @@ def the_letter_in_a_bottle(s: Story) -> None:
         f'{hero} wrote on a piece of paper, "I\'m {hero}. Who are you?"',
         f'{hero} wrote a letter. "Dear somebody, do you want to be my friend? {hero}."',
     )
-    s.say(
+    s.maybe(
         f"{hero} rolled it up, put it into the bottle, and closed it with a cork.",
         f"Then {hero} drew a map and a fish on it and pushed it into the bottle.",
     )
@@ -157,7 +157,7 @@ def the_letter_in_a_bottle(s: Story) -> None:
         f"{hero} set it on the water, and it sailed away.",
     )
     s.paragraph()
-    s.say(
+    s.maybe(
         "It drifted past whales and under gulls.",
         "Storms came and went, and the bottle rose and fell.",
         "A seal played with it for a day, and then it floated on.",
@@ -179,7 +179,7 @@ def the_letter_in_a_bottle(s: Story) -> None:
         f"{far} saw something shining and picked it up.",
         f"{far} found the bottle between two rocks.",
     )
-    s.say(
+    s.maybe(
         f"{far} read the letter three times and ran to get a pen.",
         f"{far} had always wished for a friend too and wrote back at once.",
     )
@@ -203,7 +203,7 @@ def the_letter_in_a_bottle(s: Story) -> None:
         "I thought nobody would ever find it!",
         "I have waited for you for so long!",
     )
-    s.say(
+    s.maybe(
         f"They climbed on the rocks, and {hero} showed {far} the seals and the caves.",
         "They talked until the lamps were lit, and there was still more to say.",
     )
@@ -252,7 +252,9 @@ def the_errand(s: Story) -> None:
     s.says(
         hero, f"Of course! {right.capitalize()}!", "I don't need a list!", "I never forget a thing!"
     )
-    s.say(f"So off {hero} went, saying it over and over.", f"{hero} said the word with every step.")
+    s.maybe(
+        f"So off {hero} went, saying it over and over.", f"{hero} said the word with every step."
+    )
     s.paragraph()
     s.say(
         "But on the way, there was a man with a dancing monkey."
@@ -296,10 +298,10 @@ def the_errand(s: Story) -> None:
         f"{hero} tied a knot in a ribbon, made up a rhyme, and ran back.",
         f"{hero} wrote it down and did not look left or right.",
     )
-    s.say(
+    s.maybe(
         f"{keeper} nodded and packed up {right}.", f"And {keeper} gave {hero} {right} and a wink."
     )
-    s.say(
+    s.maybe(
         "Dinner was late that night, but it was very good.",
         "They ate by candlelight and giggled with every bite.",
     )
@@ -380,7 +382,7 @@ def the_wishing_well(s: Story) -> None:
         f"There was no other way. {hero} threw in the second coin and wished it all away.",
     )
     s.say("Now only one was left.", f"{hero} held the last coin very tight.")
-    s.say(
+    s.maybe(
         f"{hero} wanted to think well this time. A castle? A pair of wings?",
         f"On the way home, {hero} made a list of a hundred wishes.",
     )
@@ -390,8 +392,8 @@ def the_wishing_well(s: Story) -> None:
     )
     s.world.feel(friend, "sad")
     s.say(
-        f"{hero} looked at the coin. {hero.He} thought of the castle, and then of {friend}.",
-        f"{hero} tore up the list.",
+        f"{hero} looked at the coin. {hero.He} thought of all those wishes, and then of {friend}.",
+        f"{hero} did not have to think any longer.",
     )
     s.says(
         hero,
@@ -400,13 +402,13 @@ def the_wishing_well(s: Story) -> None:
         how=("said", "whispered", "called"),
     )
     s.world.use_up(hero, coins)
-    s.say(
+    s.maybe(
         "Plink! The coin sank into the dark water.",
         "The last coin turned over in the air and was gone.",
     )
     s.say(f"When {hero} came to {friend}, {good}.", f"And really, when {hero} got there, {good}.")
     s.feels(friend, "happy")
-    s.say(
+    s.maybe(
         f"{friend} never knew what had happened at the well.",
         f'"I dreamed that somebody wished me well," said {friend}.',
     )

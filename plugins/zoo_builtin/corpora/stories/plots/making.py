@@ -77,11 +77,11 @@ def the_first_house(s: Story) -> None:
         f"Then there was a noise, and {fall}!",
     )
     s.feels(hero, s.pick(("sad", "angry")))
-    s.say(
+    s.maybe(
         "All that work for nothing!", "Nothing was left of it but a mess.", "Everything was broken."
     )
     s.paragraph()
-    s.say(
+    s.maybe(
         f"{friend} could have laughed, but {friend.own_he} did not.",
         f"{friend} came closer and sat down next to {hero}.",
     )
@@ -92,9 +92,9 @@ def the_first_house(s: Story) -> None:
         "I know what went wrong. Do you want to hear it?",
     )
     s.sorry(hero, friend, "I should have let you help.", "I wanted to do it all alone.")
-    s.say("This time, they first made a drawing.", "First they thought about it and made a plan.")
+    s.maybe("This time, they first made a drawing.", "First they thought about it and made a plan.")
     s.say(better)
-    s.say(
+    s.maybe(
         f"{hero} was good at lifting, and {friend} was good at measuring.",
         f"{friend} held things steady while {hero} worked.",
         f"When {hero} got tired, {friend} went on, and the other way around.",
@@ -136,7 +136,7 @@ def the_salty_cake(s: Story) -> None:
         f"{hero} asked a friend named {helper} to help bake {cake.a}.",
         when=PLAIN_DAY,
     )
-    s.say(
+    s.maybe(
         "They put on aprons and got out the big bowl.",
         "They washed up, opened the old cookbook, and set out the eggs.",
     )
@@ -179,7 +179,7 @@ def the_salty_cake(s: Story) -> None:
         "So they washed the bowl and began again from the start.",
         "They cleaned up and counted the eggs. There were just enough.",
     )
-    s.say(
+    s.maybe(
         f"This time, {hero} smelled and tasted everything first.",
         f"{helper} read out loud, and {hero} checked every jar twice.",
     )
@@ -196,7 +196,7 @@ def the_salty_cake(s: Story) -> None:
         f"{elder} took a bite and closed both eyes.",
         f"{elder} ate three pieces and asked for the recipe.",
     )
-    s.say(
+    s.maybe(
         f"Then they told {elder} about the first cake, and {elder} laughed until the table shook.",
         f"{elder} loved the story of the first cake even more than the cake itself.",
     )
@@ -254,7 +254,7 @@ def the_spilled_paint(s: Story) -> None:
     s.sorry(friend, hero, "I did not mean to do it.", "It was an accident.")
     s.world.feel(friend, "sorry")
     s.paragraph()
-    s.say(
+    s.maybe(
         f"{hero} wanted to tear up the paper.",
         f"{hero} did not answer and turned to the wall.",
     )
@@ -276,12 +276,12 @@ def the_spilled_paint(s: Story) -> None:
         f"It could be a {blot}!",
         f"With a few lines, it would be a {blot}.",
     )
-    s.say(
+    s.maybe(
         f"{hero} took the smallest brush, and {friend} mixed the colors.",
         f"Together, {hero} and {friend} added a line here and a dot there.",
     )
     s.paragraph()
-    s.say(
+    s.maybe(
         "When they had finished, the picture was better than before.",
         "Nobody would have guessed that it had been an accident.",
     )
@@ -337,7 +337,7 @@ def the_noisy_band(s: Story) -> None:
         f"{hero} played louder, {first} played faster, and {second} played both.",
         f"The {mine} boomed, the {yours} shrieked, and the {theirs} would not stop.",
     )
-    s.say(
+    s.maybe(
         "The cat ran up a tree, and the neighbors shut their windows.",
         "A dog howled, the milk turned sour, and a baby began to cry.",
     )

@@ -187,7 +187,7 @@ def the_promise_kept(s: Story) -> None:
         f'"Come with us, {hero}!" they shouted.',
         f'"Hurry up, {hero}, or you will miss it all!" they called.',
     )
-    s.say(
+    s.maybe(
         f"{hero} wanted to go so badly that it hurt.",
         f"{hero} already had one foot out of the door.",
         f"{hero} looked after them for a long time.",
@@ -304,7 +304,7 @@ def the_secret(s: Story) -> None:
     s.says(friend, f"You promised, {hero}!", "I trusted you!", "Why did you tell?")
     s.feels(hero, "sorry")
     s.sorry(hero, friend, "I talked too much.", "I should have kept it for us.")
-    s.say(
+    s.maybe(
         f"But {friend} only shook {friend.own} head and went home.",
         f"{friend} needed some time and walked away.",
     )
@@ -412,7 +412,7 @@ def the_false_alarm(s: Story) -> None:
         "Please believe me! This time it is true!",
         "It was a joke before, but now it is real!",
     )
-    s.say(
+    s.maybe(
         f"{friend} looked at {hero} for a long time and saw the tears.",
         f"{friend} was not sure. But {hero} had never cried before.",
     )
@@ -423,7 +423,7 @@ def the_false_alarm(s: Story) -> None:
         f"With everyone's help, they {help_}.",
         f"It was almost too late, but together they {help_}.",
     )
-    s.say(
+    s.maybe(
         f"Afterward, {hero} stood in front of everyone, with {hero.own} head down.",
         f"When it was over, {hero} could not look at anyone.",
     )

@@ -60,13 +60,13 @@ def small_helps_big(s: Story) -> None:
         f"The next day, {giant} {trouble}.",
         f"Not long after, {giant} {trouble}.",
     )
-    s.say(
+    s.maybe(
         f"{giant} pulled and roared, but it did not help.",
         f"Being strong was no use at all, and {giant} could do nothing.",
     )
     s.world.feel(giant, "worried")
     s.says(giant, "Help! Is anyone there?", "Please, somebody help me!", how=("cried", "called"))
-    s.say(
+    s.maybe(
         "The others came, but they were all too big.",
         "A horse tried, and a goat tried, but it was no good.",
     )
@@ -131,7 +131,7 @@ def into_the_stream(s: Story) -> None:
         f"{hero} and {friend} sailed little ships of bark on the stream.",
     )
     s.go("the stream", hero, friend)
-    s.say(
+    s.maybe(
         "It had rained a lot, and the water was fast.",
         "The snow had melted, and the stream was wild.",
     )
@@ -156,7 +156,7 @@ def into_the_stream(s: Story) -> None:
     )
     s.paragraph()
     s.feels(hero, "scared")
-    s.say(
+    s.maybe(
         f"{hero} wanted to jump in, but then there would be two to save.",
         f"There was no time to get help. {hero} had to think fast.",
     )
@@ -247,7 +247,7 @@ def lost_in_the_woods(s: Story) -> None:
         else f"But then there was {lure}, and {hero} had to find out where it led.",
         f"But {hero} noticed {lure} and forgot everything else.",
     )
-    s.say(
+    s.maybe(
         f"{hero} went deeper and deeper between the trees.",
         f"Over roots and under branches {hero} went.",
     )
@@ -265,13 +265,13 @@ def lost_in_the_woods(s: Story) -> None:
         how=("called", "shouted"),
     )
     s.say("Only the wind answered.", "Nobody answered.", "An owl hooted, and that was all.")
-    s.say(
+    s.maybe(
         "It was getting dark and cool.",
         "The shadows grew long.",
         "The sun went down behind the trees.",
     )
     s.feels(hero, s.pick(("scared", "worried", "lonely")))
-    s.say(
+    s.maybe(
         f"{hero} began to run, tripped over a root, and fell.",
         f"{hero} walked in a circle and came back to the same old stump.",
     )
@@ -299,7 +299,7 @@ def lost_in_the_woods(s: Story) -> None:
         f"It was {parent}, who had been looking everywhere.",
         f"{parent} was standing there, calling and calling.",
     )
-    s.say(f"{hero} ran into {parent}'s arms.", "They hugged for a very long time.")
+    s.maybe(f"{hero} ran into {parent}'s arms.", "They hugged for a very long time.")
     s.sorry(hero, parent, "I did not listen to you.", "I left the path.")
     s.says(
         parent, "I was so worried! But you were clever.", "The main thing is that I have you back."
@@ -359,7 +359,7 @@ def the_hungry_winter(s: Story) -> None:
         "Then the leaves fell, and one night the first snow came down.",
         "But the days grew short, and soon the whole land was white.",
     )
-    s.say(
+    s.maybe(
         f"{hero} sat at home, warm and full.",
         f"{hero} had a cozy fire and plenty of {store}.",
     )
@@ -380,7 +380,7 @@ def the_hungry_winter(s: Story) -> None:
         how=("whispered", "begged", "said"),
     )
     s.paragraph()
-    s.say(
+    s.maybe(
         f'{hero} could have said, "I told you so."',
         f"{hero} thought of all the hot days of work.",
         "There was not too much in the store, and the winter was long.",
@@ -404,7 +404,7 @@ def the_hungry_winter(s: Story) -> None:
     )
     s.cheers(hero)
     s.paragraph()
-    s.say(
+    s.maybe(
         "So they spent the winter together, and it did not seem long.",
         "They stayed together until the snow melted.",
     )

@@ -43,7 +43,7 @@ def the_seed(s: Story) -> None:
         f"In a sunny corner, {hero} pushed the seed into the earth and watered it.",
     )
     s.world.drop(hero, seed, "the garden")
-    s.say(f"Then {hero} sat down and waited.", f"{hero} stared at the ground until supper.")
+    s.maybe(f"Then {hero} sat down and waited.", f"{hero} stared at the ground until supper.")
     s.says(hero, "Why is nothing happening?", "Grow! Grow!", "Is it broken?")
     s.paragraph()
     s.say(
@@ -51,7 +51,7 @@ def the_seed(s: Story) -> None:
         "A week went by, and there was only brown earth.",
     )
     s.feels(hero, s.pick(("sad", "angry")))
-    s.say(
+    s.maybe(
         f"{hero} wanted to dig it up and look.",
         f"{hero} pulled at the soil with one finger to see if it was still there.",
     )
@@ -73,7 +73,7 @@ def the_seed(s: Story) -> None:
     )
     s.says(hero, f"{elder}! Come and see!", "It's alive!", "There it is! There it is!")
     s.feels(hero, "excited")
-    s.say(
+    s.maybe(
         f"By June it was up to {hero.his} knees, and by July it was taller than {hero.he} was."
         if plant in ("sunflower", "bean", "tomato", "pea")
         else "It crept along the ground and put out one leaf after another.",
@@ -84,7 +84,7 @@ def the_seed(s: Story) -> None:
         if fruit.startswith(("a ", "an "))
         else f"At the end of summer, there were {fruit}."
     )
-    s.say(
+    s.maybe(
         f"{hero} and {elder} sat next to it on the bench.",
         f"{elder} came with a basket and looked at it for a long time.",
     )
@@ -131,7 +131,7 @@ def the_snowman(s: Story) -> None:
         f"{hero} tied {scarf.a} around the cold white neck, and they called the snowman {name}.",
         f"{hero} put {scarf.a} on the snowman, and from then on it was called {name}.",
     )
-    s.say(
+    s.maybe(
         "Every day, they told the snowman everything that had happened.",
         "Every morning they waved to it, and in the evening they said good night.",
         "They danced around it and had snowball fights behind its back.",
@@ -142,9 +142,9 @@ def the_snowman(s: Story) -> None:
         "But then the wind turned, and the sun grew warm.",
         "But one night, it began to rain, and the icicles dripped.",
     )
-    s.say(f"{name} got thinner every day.", f"First {name} lost the bucket, and then one arm.")
+    s.maybe(f"{name} got thinner every day.", f"First {name} lost the bucket, and then one arm.")
     s.says(hero, "Please don't melt!", "We must put it in the shade!", "Don't go away!")
-    s.say(
+    s.maybe(
         "They built a roof of branches and packed fresh snow on it, but it did not help.",
         "They carried snow from behind the barn, but it melted too.",
     )
@@ -176,7 +176,7 @@ def the_snowman(s: Story) -> None:
         "So it was a gift!",
         "Goodbye, and come back soon!",
     )
-    s.say(
+    s.maybe(
         f"They took the {nose} and the {scarf} and put them in a box for the next year.",
         f"{hero} washed the {scarf} and hung it up where they could see it.",
     )
@@ -218,7 +218,7 @@ def rain_at_the_picnic(s: Story) -> None:
         "they packed the basket and set off.",
         when=("On Saturday,", "On Sunday,", "The next morning,", "Early on Saturday,"),
     )
-    s.say(
+    s.maybe(
         "There were sandwiches, boiled eggs, and a bottle of lemonade.",
         "They took a blanket, a jar of pickles, and a whole loaf of bread.",
         "In the basket were cheese, tomatoes, and a cherry tart.",
@@ -238,13 +238,13 @@ def rain_at_the_picnic(s: Story) -> None:
     )
     s.paragraph()
     s.say(f"They grabbed everything and ran to {shelter}.", f"{parent} led them to {shelter}.")
-    s.say("There they sat, with dripping hair, and nobody spoke.", "They were wet to the skin.")
+    s.maybe("There they sat, with dripping hair, and nobody spoke.", "They were wet to the skin.")
     s.say(
         f'Then {friend} started to giggle. "Your hair looks like a mop!"',
         f'Then {friend} held out a cup and caught the drops. "Free water!"',
     )
     s.cheers(friend)
-    s.say(
+    s.maybe(
         f"{hero} wanted to stay cross, but it did not work.",
         f"{hero} had to laugh too, even though {hero.he} did not want to.",
     )
@@ -258,7 +258,7 @@ def rain_at_the_picnic(s: Story) -> None:
         "We cannot get any wetter. Let's dance!",
         "Look at all the frogs! They love this weather.",
     )
-    s.say(
+    s.maybe(
         "So they took off their shoes and ran out into the rain."
         if not hero.kind.family
         else "So they ran out into the rain.",
@@ -266,7 +266,7 @@ def rain_at_the_picnic(s: Story) -> None:
     )
     s.feels(hero, "happy")
     s.paragraph()
-    s.say(
+    s.maybe(
         "At last, the sun came out, and a rainbow stood over the land.",
         "When it stopped, every leaf sparkled, and the snails came out.",
     )
@@ -318,7 +318,7 @@ def the_jar_of_light(s: Story) -> None:
         f"With {jar.a}, {hero} ran after them until it was full of light.",
     )
     s.says(hero, "Now I have my own stars!", "I will keep them forever!", "They are all mine!")
-    s.say(
+    s.maybe(
         f'{elder} only said, "They are beautiful tonight."',
         f"{elder} looked at the jar and said nothing.",
     )
@@ -331,7 +331,7 @@ def the_jar_of_light(s: Story) -> None:
         "But little by little, the lights grew weak.",
         "But after a while, fewer and fewer of them were shining.",
     )
-    s.say(
+    s.maybe(
         "The fireflies sat at the bottom and hardly moved.",
         "They bumped against the glass. It made a sound like the smallest bell.",
     )
@@ -359,7 +359,7 @@ def the_jar_of_light(s: Story) -> None:
         "First one flew out, and then another, and then all the rest.",
         "For a moment nothing happened. Then they rose like sparks from a fire.",
     )
-    s.say(
+    s.maybe(
         f"They circled over {hero}'s head, and all of them lit up again.",
         "High up, they mixed with the stars, and you could not tell which was which.",
     )

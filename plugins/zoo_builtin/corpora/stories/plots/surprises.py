@@ -41,7 +41,7 @@ def the_forgotten_birthday(s: Story) -> None:
         f"Then {friend} hid something behind {friend.own} back and ran off.",
         f"Then {friend} closed the door, and {hero} heard whispers inside.",
     )
-    s.say(
+    s.maybe(
         f"Wherever {hero} went, they stopped talking and looked away.",
         f"One after another, the others said that they had no time for {hero}.",
     )
@@ -53,7 +53,7 @@ def the_forgotten_birthday(s: Story) -> None:
         "This is the worst birthday ever.",
         how=("said", "sighed", "whispered"),
     )
-    s.say(
+    s.maybe(
         f"{hero} walked around all alone until the sun went down.",
         f"{hero} sat on a wall and threw pebbles into the water.",
     )
@@ -65,14 +65,14 @@ def the_forgotten_birthday(s: Story) -> None:
         f'Then {parent} said, "I have lost my hat. Will you look for it in {spot}?"',
     )
     s.go(spot, hero, friend)
-    s.say(
+    s.maybe(
         f"It was dark in {spot}. {hero} took one step, and then another.",
         f"{hero} dragged {hero.own} feet all the way to {spot}.",
     )
     s.say(
         '"Surprise!" A hundred lights went on.', 'Suddenly there was light. "Surprise! Surprise!"'
     )
-    s.say(
+    s.maybe(
         "Everybody was there, and paper chains hung from one end to the other.",
         f'There was a cake with candles and a sign that said, "Happy birthday, {hero}!"',
     )
@@ -97,7 +97,7 @@ def the_forgotten_birthday(s: Story) -> None:
         "You fooled me!",
         "I'm the luckiest one in the world!",
     )
-    s.say(
+    s.maybe(
         "They danced until midnight.",
         "They played games until nobody could stand anymore.",
         "They ate cake and laughed about all the secrets.",
@@ -135,16 +135,16 @@ def hide_and_seek(s: Story) -> None:
         "they all played hide and seek.",
         f"it was {friend}'s turn to count.",
     )
-    s.say(
+    s.maybe(
         f'"One, two, three," counted {friend}.', f"{friend} covered both eyes and counted to fifty."
     )
-    s.say(
+    s.maybe(
         f"{hero} wanted a new place, the best of all.", f"{hero} looked left and right and giggled."
     )
     s.say(f"Then {hero} {hide}.", f"Very quietly, {hero} {hide}.")
     s.says(hero, "They will never find me here!", "This is perfect!", how=("whispered", "thought"))
     s.paragraph()
-    s.say(
+    s.maybe(
         f"{friend} found the first one behind a curtain and the second one under a cart.",
         f"One after another, {friend} found them all, but not {hero}.",
     )
@@ -164,7 +164,7 @@ def hide_and_seek(s: Story) -> None:
         how=("called", "shouted", "cried"),
     )
     s.feels(hero, "scared")
-    s.say(
+    s.maybe(
         "Nobody came.",
         "Only a mouse rustled somewhere." if hero.kind.noun != "mouse" else "Nobody came.",
     )
@@ -174,7 +174,7 @@ def hide_and_seek(s: Story) -> None:
         f'{friend} did not go home. "Not without {hero}," {friend} said.',
     )
     s.world.feel(friend, "worried")
-    s.say(
+    s.maybe(
         f"{friend} called again and again and stopped to listen.",
         f"{friend} went back to every place once more.",
     )
@@ -256,7 +256,7 @@ def the_paper_boats(s: Story) -> None:
         "The boats were set on the water, and off they went!",
     )
     s.paragraph()
-    s.say(
+    s.maybe(
         "The boats bobbed and danced over the waves.",
         "They shot under the bridge, and the crowd ran along the bank.",
     )
@@ -266,7 +266,7 @@ def the_paper_boats(s: Story) -> None:
     )
     s.say(f"Then {rival}'s boat {trouble}.", f"But near the end, {rival}'s boat {trouble}.")
     s.feels(rival, "sad")
-    s.say(
+    s.maybe(
         f"Now {hero} had only to wait, and the prize was safe.",
         f"{hero}'s boat sailed on, straight toward the finish.",
     )
@@ -415,7 +415,7 @@ def the_brave_stone(s: Story) -> None:
         "The brave one was you, every time.",
         "I found it in the river. The courage was always yours.",
     )
-    s.say(
+    s.maybe(
         f"{hero} looked at the stone and began to laugh.",
         f"{hero} was quiet for a while, and then smiled.",
     )

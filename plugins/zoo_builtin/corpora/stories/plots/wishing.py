@@ -53,7 +53,7 @@ def borrowed_and_broken(s: Story) -> None:
     )
     s.world.damage(hero, toy)
     s.feels(hero, s.pick(("sad", "worried", "sorry")))
-    s.say(
+    s.maybe(
         f"At first {hero} wanted to hide the {toy} under the bed.",
         f"{hero} thought about saying that the {toy} was lost.",
         f"Should {hero} say that the dog did it? No, that was not true.",
@@ -141,7 +141,7 @@ def the_trade(s: Story) -> None:
     )
     s.feels(hero, s.pick(("happy", "excited")))
     s.paragraph()
-    s.say(
+    s.maybe(
         f"For a while, {hero} enjoyed {yours.fun}.",
         f"That afternoon, {hero} did nothing but play with the {yours}.",
         f"The {yours} was fun until supper.",
@@ -152,7 +152,7 @@ def the_trade(s: Story) -> None:
         f"But that night {hero} could not sleep without the {mine}.",
     )
     s.feels(hero, "sad")
-    s.say(
+    s.maybe(
         f"{hero} thought of all the good times with the {mine}.",
         f"The {yours} was nice and new, but it was not the same.",
         f"The {yours} did not know any of {hero}'s secrets.",
@@ -224,7 +224,7 @@ def saving_up(s: Story) -> None:
         f"So {hero} pulled weeds and watered the beans.",
         f"So {hero} sold lemonade in front of the door.",
     )
-    s.say(
+    s.maybe(
         "Clink, clink! One coin after another fell into the jar.",
         f"Every week, {hero} put a coin into an old jar.",
         f"{hero} counted the coins each evening.",
@@ -272,7 +272,7 @@ def saving_up(s: Story) -> None:
     s.feels(friend, "happy")
     s.thanks(friend, hero)
     s.paragraph()
-    s.say(
+    s.maybe(
         f"The jar was empty again, but {hero} did not mind.",
         f"{hero} went home without the {wish}, but {hero.he} was humming a song.",
     )
@@ -321,7 +321,7 @@ def the_treasure_map(s: Story) -> None:
         "First they followed the stream around three bends.",
         "First they walked past the mill.",
     )
-    s.say(
+    s.maybe(
         "Then they crawled through a thick hedge and got leaves in their hair.",
         "Then they counted fifty steps to the north.",
         "Then they climbed over a stone wall.",
@@ -379,7 +379,7 @@ def the_treasure_map(s: Story) -> None:
         "You have brought back my best summer!",
     )
     s.cheers(elder)
-    s.say(
+    s.maybe(
         f"Then there was {food.a} for everyone, and {elder} told stories until late.",
         f"{elder} told them about that summer until the stars came out.",
     )
