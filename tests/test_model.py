@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from zoo.build import Build, seeded
+from zoo.parts import Build, seeded
 from zoo.contracts import Dims, Out
 from zoo.layers import Embedding, Linear, truncated_normal_
 from zoo.model import Decoder, Head

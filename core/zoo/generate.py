@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from zoo.build import derived_seed
+from zoo.parts import derived_seed
 from zoo.contracts import Sampler, Tokenizer
 from zoo.errors import ZooError
 from zoo.model import Decoder

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from zoo.build import Build, seeded
+from zoo.parts import Build, seeded
 from zoo.cache import DecodingState
 from zoo.contracts import (
     Activation,

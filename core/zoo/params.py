@@ -23,7 +23,7 @@ def named_params(model: nn.Module, rules: Sequence[ParamRule] = ()) -> list[Para
     ``roles`` (parameter name -> role) goes before what is derived from its type.
 
     Raises:
-        ValueError: a rule that matches no parameter.
+        ValueError: a rule whose name matches no parameter.
     """
     params: dict[Tensor, Param] = {}
     for path, module in model.named_modules():
@@ -54,7 +54,8 @@ def apply_rules(params: list[Param], rules: Sequence[ParamRule]) -> list[Param]:
             and (rule.name is None or fnmatchcase(p.name, rule.name))
             for p in params
         ]
-        if not any(hits):
+        # A rule for a role stays right where a swapped part took the role's parameters with it.
+        if rule.name is not None and not any(hits):
             roles = ", ".join(sorted({p.role for p in params}))
             raise ValueError(f"params[{nth}] matches no parameter (roles here: {roles})")
         params = [

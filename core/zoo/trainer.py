@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from zoo import data as token_data
-from zoo.build import derived_seed
+from zoo.parts import derived_seed
 from zoo.clip import clip_grad_norm_
 from zoo.device import autocast
 from zoo.distributed import Group
