@@ -4,10 +4,11 @@ import math
 
 import pytest
 import torch
-from zoo.parts import Build, seeded
+
 from zoo.contracts import Dims, Out
 from zoo.layers import Embedding, Linear, truncated_normal_
 from zoo.model import Decoder, Head
+from zoo.parts import Build, seeded
 from zoo_builtin.activations import ReLU2, SwiGLU
 from zoo_builtin.attention import FullAttention
 from zoo_builtin.feedforward import MLP

@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from zoo.parts import derived_seed
 from zoo.contracts import Sampler, Tokenizer
 from zoo.errors import ZooError
 from zoo.model import Decoder
+from zoo.parts import derived_seed
 
 DEFAULT_NEW_TOKENS = 256
 

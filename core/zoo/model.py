@@ -16,7 +16,6 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from zoo.parts import Build, seeded
 from zoo.cache import DecodingState
 from zoo.contracts import (
     Activation,
@@ -33,6 +32,7 @@ from zoo.contracts import (
     ref,
 )
 from zoo.layers import Embedding, truncated_normal_
+from zoo.parts import Build, seeded
 from zoo.seq import Seq
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})

@@ -13,13 +13,13 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from zoo import data as token_data
-from zoo.parts import derived_seed
 from zoo.clip import clip_grad_norm_
 from zoo.device import autocast
 from zoo.distributed import Group
 from zoo.errors import ZooError
 from zoo.model import Decoder, Scored
 from zoo.params import named_params
+from zoo.parts import derived_seed
 
 if TYPE_CHECKING:
     from zoo.data import TokenData
