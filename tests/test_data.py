@@ -376,6 +376,11 @@ def test_other_processes_open_what_the_first_prepared() -> None:
     assert (other.label, other.notice, other.key) == (first.label, first.notice, first.key)
 
 
+def test_a_machine_that_does_not_share_the_cache_is_told_so(tmp_path: Path) -> None:
+    with pytest.raises(ZooError, match="ZOO_CACHE must be a folder that they share"):
+        open_prepared(tmp_path / "elsewhere", Recipe(Corpus()))
+
+
 def test_damaged_tokens_are_refused_by_name() -> None:
     recipe = Recipe(Corpus(), vocab_size=300)
     first = prepare(recipe)

@@ -93,8 +93,13 @@ def open_prepared(dir: Path, recipe: Recipe) -> TokenData:
     """Opens what ``prepare`` made in ``dir``.
 
     Raises:
-        ZooError: it is damaged.
+        ZooError: nothing is there, or it is damaged.
     """
+    if not (dir / META).exists():
+        raise ZooError(
+            f"{dir}: no prepared tokens there; where several machines train together, ZOO_CACHE "
+            "must be a folder that they share"
+        )
     try:
         meta = json.loads((dir / META).read_text(encoding="utf-8"))
         tokenizer = load_tokenizer(recipe.tokenizer, dir / "tokenizer")
