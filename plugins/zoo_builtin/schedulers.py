@@ -131,9 +131,7 @@ class WSD(WarmUp):
         self.min_ratio = ratio(min_ratio)
 
     def after_warmup(self, step: int) -> float:
-        left = self.total_steps - step
-        if left <= 0:
-            return self.min_ratio if self.decay_steps else 1.0
+        left = max(0, self.total_steps - step)
         if left >= self.decay_steps:
             return 1.0
         done = 1 - left / self.decay_steps
