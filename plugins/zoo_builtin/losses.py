@@ -13,10 +13,13 @@ if TYPE_CHECKING:
     from zoo.seq import Seq
 
 
-def log_sum_exp(x: Tensor) -> Tensor:
-    """log Σ exp(x) over the last dimension, (…, n) -> (…, 1), without overflow."""
-    top = x.detach().amax(-1, keepdim=True)
-    return top + (x - top).exp().sum(-1, keepdim=True).log()
+def log_softmax(x: Tensor) -> Tensor:
+    """log (exp(x) / Σ exp(x)) over the last dimension, (…, n) -> (…, n), without overflow.
+
+    The maximum is subtracted first: a large x would leave no digits for the logarithm.
+    """
+    shifted = x - x.detach().amax(-1, keepdim=True)
+    return shifted - shifted.exp().sum(-1, keepdim=True).log()
 
 
 def nll(logits: Tensor, targets: Tensor) -> Tensor:
@@ -24,8 +27,8 @@ def nll(logits: Tensor, targets: Tensor) -> Tensor:
 
     Zero where the target is −1.
     """
-    picked = logits.gather(-1, targets.clamp(min=0).unsqueeze(-1))
-    return (log_sum_exp(logits) - picked).squeeze(-1) * (targets >= 0)
+    picked = log_softmax(logits).gather(-1, targets.clamp(min=0).unsqueeze(-1))
+    return -picked.squeeze(-1) * (targets >= 0)
 
 
 def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
@@ -79,19 +82,20 @@ class CrossEntropy(nn.Module):
         return (slice(start, start + self.chunk) for start in range(0, n_rows, self.chunk))
 
     def sums(self, logits_NV: Tensor, targets_N: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Of one chunk: the sum to minimise, the sum of −log p, and log Z (N, 1)."""
-        log_z = log_sum_exp(logits_NV)
-        picked = logits_NV.gather(-1, targets_N.clamp(min=0).unsqueeze(-1))
-        counted = (targets_N >= 0).unsqueeze(-1)
-        sum_nll = ((log_z - picked) * counted).sum()
-        return sum_nll + self.z_loss * (log_z.square() * counted).sum(), sum_nll, log_z
+        """Of a chunk: the sum to minimise, the sum of −log p(target), log p of every token."""
+        log_p = log_softmax(logits_NV)
+        picked = log_p.gather(-1, targets_N.clamp(min=0).unsqueeze(-1)).squeeze(-1)
+        counted = targets_N >= 0
+        sum_nll = -(picked * counted).sum()
+        log_z = logits_NV[:, 0] - log_p[:, 0]
+        return sum_nll + self.z_loss * (log_z.square() * counted).sum(), sum_nll, log_p
 
-    def gradient(self, logits_NV: Tensor, targets_N: Tensor, log_z: Tensor) -> Tensor:
-        """Of one chunk's sum by its logits: softmax(logits) (1 + 2 z_loss log Z) − one_hot."""
+    def gradient(self, logits_NV: Tensor, targets_N: Tensor, log_p: Tensor) -> Tensor:
+        """Of a chunk's sum by its logits: softmax · (1 + 2 z_loss log Z) − one_hot(target)."""
         counted = (targets_N >= 0).unsqueeze(-1).to(logits_NV.dtype)
-        softmax = (logits_NV - log_z).exp_()
-        scaled = softmax.mul_(counted * (1 + 2 * self.z_loss * log_z))
-        return scaled.scatter_add_(-1, targets_N.clamp(min=0).unsqueeze(-1), -counted)
+        log_z = logits_NV[:, :1] - log_p[:, :1]
+        d_logits = log_p.exp().mul_(counted * (1 + 2 * self.z_loss * log_z))
+        return d_logits.scatter_add_(-1, targets_N.clamp(min=0).unsqueeze(-1), -counted)
 
 
 class ChunkedSums(torch.autograd.Function):
@@ -120,10 +124,10 @@ class ChunkedSums(torch.autograd.Function):
             rows = rows_ND[part].detach().requires_grad_()
             with torch.enable_grad():
                 logits = head(rows)
-            seen = logits.detach()
-            chunk_total, chunk_nll, log_z = loss.sums(seen, targets_N[part])
+            seen, wanted = logits.detach(), targets_N[part]
+            chunk_total, chunk_nll, log_p = loss.sums(seen, wanted)
             total, sum_nll = total + chunk_total, sum_nll + chunk_nll
-            d_logits = loss.gradient(seen, targets_N[part], log_z)
+            d_logits = loss.gradient(seen, wanted, log_p)
             d_rows[part], *d_chunk = torch.autograd.grad(logits, (rows, *weights), d_logits)
             for d_weight, d in zip(d_weights, d_chunk, strict=True):
                 d_weight += d
