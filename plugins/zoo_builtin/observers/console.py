@@ -35,7 +35,7 @@ class Console:
         run = self.run
         self.display.start()
         self.display.say(
-            f"{run.name}: {run.params / 1e6:,.2f} M parameters, steps {run.start_step} to "
+            f"{run.name}: {run.params:,} parameters, steps {run.start_step} to "
             f"{run.total_steps} on {run.device}, text: {run.label}"
         )
         for notice in run.notices:
