@@ -77,7 +77,7 @@ class TopP:
 
 
 class MinP:
-    """Keeps tokens ``p`` times as likely as the best, or more (Nguyen 2024, arXiv:2407.01082).
+    """Keeps tokens at least ``p`` × as likely as the best (Nguyen et al. 2024, arXiv:2407.01082).
 
     pᵢ ≥ p · max pⱼ, which is xᵢ ≥ max xⱼ + ln p for the logits x.
     """
