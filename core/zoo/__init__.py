@@ -30,7 +30,7 @@ from zoo.contracts import (
 )
 from zoo.errors import Problem, RecipeError, ZooError
 from zoo.plugins import hookimpl, registry
-from zoo.registry import Registry
+from zoo.registry import Registrar, Registry
 from zoo.values import AnyFloat
 
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ __all__ = [
     "Position",
     "Problem",
     "RecipeError",
+    "Registrar",
     "Registry",
     "Sampler",
     "Scheduler",

@@ -1,0 +1,5 @@
+"""Broken on purpose: leaves Python while it is imported."""
+
+import sys
+
+sys.exit("only works on Sundays")

@@ -1,0 +1,8 @@
+"""Broken on purpose: its hook has a name that nobody calls."""
+
+import zoo
+
+
+@zoo.hookimpl
+def zoo_registr(registry):
+    pass

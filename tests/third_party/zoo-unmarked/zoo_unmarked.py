@@ -1,0 +1,5 @@
+"""Broken on purpose: its hook is not marked as one."""
+
+
+def zoo_register(registry):
+    pass
