@@ -59,7 +59,8 @@ class StoriesCorpus:
 
     def _documents(self, split: str) -> Iterator[bytes]:
         left = self.sizes[split] or float("inf")
-        for seed in count(self.seed << 32):
+        # Two words, the upper one never 0: Random takes (s, s − 1) and (s) for the same seed.
+        for seed in count((self.seed + 1) << 32):
             document = story(seed).encode()
             if split_of(document) == split:
                 yield document

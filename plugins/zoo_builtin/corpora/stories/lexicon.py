@@ -63,6 +63,7 @@ SURNAMES = _words(
     "Hopkins Parker Wilson Button"
 )
 OLD_ANIMALS = _words("Hare Weasel Porcupine Possum Woodchuck Ferret Skunk Marmot Lynx")
+NAMES = GIRLS + BOYS + PET_NAMES + SURNAMES + OLD_ANIMALS
 
 TRAITS = _words(
     "kind curious cheerful clever gentle playful friendly lively happy merry bright busy sweet "

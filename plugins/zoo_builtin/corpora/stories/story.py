@@ -94,7 +94,7 @@ class Story(Telling):
             f"Once upon a time, there was {an(trait)} little {noun} named {hero}.",
             f"Once upon a time, there was a little {noun} named {hero}.",
             f"Once upon a time, {an(trait)} {noun} named {hero} lived in {an(hero.kind.home)}.",
-            f"Once there was a {noun} named {hero} who was very {trait}.",
+            f"Once there was {an(noun)} named {hero} who was very {trait}.",
             f"There once was {an(trait)} little {noun} whose name was {hero}.",
             f"{hero} was {an(trait)} little {noun}.",
             f"Long ago, there lived {an(trait)} {noun} called {hero}.",

@@ -25,7 +25,7 @@ class Telling:
     def __init__(self, seed: int) -> None:
         self.cast: list[Character] = []
         self._random = Random(seed).random
-        self._paragraphs: list[list[str]] = [[]]
+        self.paragraphs: list[list[str]] = [[]]
         self._topic: Character | None = None  # whom the last sentence began with
         self._speaker: Character | None = None  # who spoke, if the last sentence was speech
 
@@ -69,7 +69,7 @@ class Telling:
 
     def paragraph(self) -> None:
         """Begin a new one, and name whom it is about."""
-        self._paragraphs.append([])
+        self.paragraphs.append([])
         self._topic = None
 
     def one_day(self, *ways: str, when: Sequence[str] = ANY_DAY) -> None:
@@ -79,7 +79,7 @@ class Telling:
         self._add(f"{self.pick(when)} {way}", self._about(way))
 
     def text(self) -> str:
-        return "\n\n".join([" ".join(sentences) for sentences in self._paragraphs if sentences])
+        return "\n\n".join([" ".join(sentences) for sentences in self.paragraphs if sentences])
 
     def _about(self, way: str) -> Character | None:
         """Whom the sentence begins with, if it is somebody."""
@@ -90,13 +90,13 @@ class Telling:
 
     def _pronoun_is_clear(self, who: Character) -> bool:
         """Whether it can only mean ``who`` right after the last sentence."""
-        last = self._paragraphs[-1][-1]
+        last = self.paragraphs[-1][-1]
         return who.he != who and not any(
             other in last for other in self.cast if other.male == who.male and other != who
         )
 
     def _add(self, sentence: str, topic: Character | None) -> None:
-        self._paragraphs[-1].append(sentence)
+        self.paragraphs[-1].append(sentence)
         self._topic = topic
         self._speaker = None
 

@@ -21,7 +21,7 @@ def an(words: str) -> str:
     ('an orange kite', 'a red kite', 'an honest fox', 'a useful box')
     """
     vowel = words[0] in "aeiou" and not words.startswith(("use", "uni", "one"))
-    return f"an {words}" if vowel or words.startswith(("hour", "hon")) else f"a {words}"
+    return f"an {words}" if vowel or words.startswith(("hour", "honest", "honor")) else f"a {words}"
 
 
 class Kind(NamedTuple):

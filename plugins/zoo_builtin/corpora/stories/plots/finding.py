@@ -163,7 +163,7 @@ def the_finder(s: Story) -> None:
         f"Have you seen {an(treasure.full)}? It was a gift from my mother.",
         f"I have lost my {treasure}. I have had it since I was small.",
         f"Oh dear, my {treasure} is gone, and it means so much to me.",
-        how=("said", "asked", "sighed"),
+        how=("said", "sighed"),
     )
     s.paragraph()
     s.gives(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..lexicon import COLOURS, FOODS, PLACES, TOYS
 from ..story import Story
-from ..world import an
+from ..world import Thing, an
 
 
 def the_first_day_of_school(s: Story) -> None:
@@ -54,7 +54,8 @@ def the_first_day_of_school(s: Story) -> None:
         f"Next to {hero} was {an(friend.kind.noun)} named {friend}, who looked ready to cry.",
     )
     s.world.feel(friend, "sad")
-    s.world.get(hero, "pencil")
+    pencil = Thing("pencil", "new")
+    s.world.get(hero, pencil)
     s.say(
         f"{friend.own} pencil had broken, and it was the only one {friend.own_he} had.",
         f"{friend} had forgotten to bring a pencil.",
@@ -73,7 +74,7 @@ def the_first_day_of_school(s: Story) -> None:
     )
     s.gives(
         hero,
-        "pencil",
+        pencil,
         friend,
         f"{friend} took the pencil and drew a little sun with a smile.",
         f"{friend} took it and smiled for the first time that day.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..lexicon import FLOWERS, FOODS, PLACES, PLAIN_DAY, TREES, WINTER_DAY
+from ..lexicon import FLOWERS, FOODS, PLACES, PLAIN_DAY, TREES
 from ..story import Story
 
 
@@ -313,7 +313,6 @@ def the_sick_friend(s: Story) -> None:
         (
             ("the parade", "marched past the window with drums and flags"),
             ("the play", "acted out the whole play at the foot of the bed"),
-            ("the snow", "built a tiny snowman in a bowl and brought it inside"),
             ("the beach trip", "filled a tub with sand and shells"),
             ("the concert", "played all the songs under the window"),
             ("the harvest party", "hung paper pumpkins over the bed"),
@@ -324,7 +323,7 @@ def the_sick_friend(s: Story) -> None:
     s.one_day(
         f"{hero} wanted to pick up {friend} for {event}.",
         f"{hero} ran to {friend}'s door, because it was the day of {event}.",
-        when=WINTER_DAY if event == "the snow" else PLAIN_DAY,
+        when=PLAIN_DAY,
     )
     s.say(
         f"But {friend} {ill} and had to stay in bed.",
@@ -340,9 +339,7 @@ def the_sick_friend(s: Story) -> None:
     )
     s.say(
         f"{hero} went away slowly and thought about it.",
-        f"{hero} went to {event}, but it was no fun without {friend}."
-        if event != "the snow"
-        else f"{hero} went out into the snow, but it was no fun without {friend}.",
+        f"{hero} went to {event}, but it was no fun without {friend}.",
         f"{hero} did not want to have fun while {friend} was alone.",
     )
     s.paragraph()
@@ -353,9 +350,8 @@ def the_sick_friend(s: Story) -> None:
     )
     s.world.get(hero, flowers)
     s.say(
-        f"First {hero} picked {flowers.a}."
-        if event != "the snow"
-        else f"First {hero} cut {flowers.a} out of paper.",
+        f"First {hero} picked {flowers.a}.",
+        f"First {hero} ran to the meadow and picked {flowers.a}.",
     )
     s.maybe(
         f"{hero} also cooked a pot of hot soup.",

@@ -356,7 +356,7 @@ def the_crooked_game(s: Story) -> None:
         f"{friend} even clapped, and {hero} wanted to hide.",
     )
     s.feels(hero, "sorry")
-    s.maybe(
+    s.say(
         f'"It is not a win if I cheat," thought {hero}.',
         f"A little voice inside {hero} kept on talking.",
     )

@@ -109,7 +109,7 @@ def the_snowman(s: Story) -> None:
     friend = s.friend(hero)
     scarf = Thing("scarf", s.pick(COLOURS))
     nose = s.pick(("carrot", "pine cone", "red pepper", "crooked stick"))
-    name = s.pick(("Frosty Jack", "Mr. Snow", "Sir Shiver", "Captain Cold", "Old Whitebeard"))
+    name = s.pick(("Frosty Fred", "Mr. Snow", "Sir Shiver", "Captain Cold", "Old Whitebeard"))
     s.open(hero)
     s.also(hero, friend)
     s.one_day(

@@ -278,7 +278,7 @@ def the_paper_boats(s: Story) -> None:
         f"{hero} took a long stick and pushed {rival}'s boat free.",
         f"{hero} stepped into the cold water and set {rival}'s boat free.",
     )
-    s.says(rival, "Why did you do that?", "Now you might lose!", how=("asked", "cried"))
+    s.says(rival, "Why did you do that?", "Now you might lose!", how=("cried",))
     s.says(
         hero,
         "I want to win a real race.",
@@ -291,10 +291,11 @@ def the_paper_boats(s: Story) -> None:
             f"In the end, {rival}'s boat was first by the length of a thumb.",
             f"And {rival} won, but only just.",
         )
-        s.world.get(rival, "cup")
+        cup = Thing("cup", "silver")
+        s.world.get(rival, cup)
         s.gives(
             rival,
-            "cup",
+            cup,
             hero,
             f"But {rival} took the silver cup and gave it to {hero}.",
             f"When {rival} got the cup, {rival.own_he} put it into {hero}'s {hero.kind.hand}s.",
