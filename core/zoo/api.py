@@ -110,7 +110,10 @@ def load_tokenizer(path: str | Path) -> Tokenizer:
 
     about = Path(path) / COMPONENT_FILE
     if not about.exists():
-        return open_run(path).tokenizer
+        try:
+            return open_run(path).tokenizer
+        except ZooError as error:
+            raise ZooError(f"no tokenizer ({about.name}) and no run either: {error}") from None
     try:
         name = json.loads(about.read_text(encoding="utf-8"))["name"]
         factory: Any = registry().find("tokenizer", name).factory

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+import time
 from collections.abc import Sequence
 from importlib import import_module
 
@@ -29,7 +30,9 @@ examples:
   zoo list norm
 """
 
-OK, USER_ERROR = 0, 2
+OK, USER_ERROR, PIPE_CLOSED = 0, 2, 128 + 13  # the last as if by SIGPIPE
+
+PATIENCE = 10.0  # seconds
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -46,14 +49,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         # Nobody reads any more (`| head`). What is still buffered must not fail again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return OK
+        return PIPE_CLOSED
     except Interrupted as stopped:
         if is_first_process():
             print(": ".join(filter(None, ("interrupted", str(stopped)))), file=sys.stderr)
         return stopped.exit_code
     except ZooError as error:
-        if is_first_process():  # the others met the same
+        if is_first_process():
             print_error(error)
+        else:
+            # All met the same mistake. Torchrun stops the others as soon as one of them ends, so
+            # let the one that speaks come first.
+            time.sleep(PATIENCE)
         return USER_ERROR
     except OSError as error:
         if error.errno is None:  # not the operating system's, so a bug

@@ -33,15 +33,14 @@ def run(args: argparse.Namespace) -> int:
 
     from zoo.recipe import load_recipe
 
-    problems = 0
+    code = 0
     for file in args.recipes:
         try:
             recipe = load_recipe(file, args.set)
         except RecipeError as error:
             print(error, file=sys.stderr)
-            problems += len(error.problems)
+            print(f"{file}: {count(len(error.problems), 'problem')}", file=sys.stderr)
+            code = 2
         else:
             print(f"{file}: ok, {size_of(recipe)}")
-    if problems:
-        print(count(problems, "problem"), file=sys.stderr)
-    return 2 if problems else 0
+    return code

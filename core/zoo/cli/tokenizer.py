@@ -202,6 +202,6 @@ def read_ids(path: Path) -> np.ndarray:
 
     try:
         ids: np.ndarray = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError) as error:
-        raise ZooError(f"{path}: no .npy file of ids ({error})") from None
+    except (ValueError, EOFError):
+        raise ZooError(f"{path}: no .npy file of ids") from None
     return ids

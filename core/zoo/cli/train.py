@@ -100,7 +100,9 @@ def report(run: Run) -> None:
     print(f"\n{table(rows)}\n\n{sample.strip()}\n")
     for notice in summary["notices"]:
         print(f"note: {notice}\n")
-    print(f"try: zoo generate {quoted(run.dir)} --prompt {quoted(first_words(sample))}")
+    words = first_words(sample)
+    prompt = f" --prompt {quoted(words)}" if words else ""
+    print(f"try: zoo generate {quoted(run.dir)}{prompt}")
 
 
 def write_sample(run: Run, sample: str) -> Path:
