@@ -204,5 +204,5 @@ def test_positions_that_end_are_refused_past_their_end(attention: str) -> None:
     model = Case(attention, "learned", {}).decoder()
     state = model.new_state(1)
     model.decode(some_ids(1, CONTEXT), state)
-    with pytest.raises(ValueError, match="Learned positions end at 16 tokens"):
+    with pytest.raises(ValueError, match="positions end at 16 tokens"):
         model.decode(some_ids(1, 1), state)

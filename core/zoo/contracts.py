@@ -60,7 +60,7 @@ def per_layer(value: T | Sequence[T], n_layers: int) -> list[T]:
     >>> per_layer(["sliding", "full"], 4)
     ['sliding', 'full', 'sliding', 'full']
     """
-    values = list(value) if isinstance(value, (list, tuple)) else [value]
+    values: list[T] = list(value) if isinstance(value, (list, tuple)) else [value]  # type: ignore[list-item]
     if not values or len(values) > n_layers:
         raise ValueError(f"a list of {len(values)} entries for {n_layers} layers")
     return [values[layer % len(values)] for layer in range(n_layers)]

@@ -57,16 +57,17 @@ def stream(
 
 def tokens_to_make(model: Decoder, n_prompt: int, asked: int | None) -> int:
     """How many tokens to add to a prompt of ``n_prompt``, given what the positions allow."""
-    limits = [p.limit for p in model.positions if p.limit is not None]
-    room = min(limits, default=n_prompt + (asked or DEFAULT_NEW_TOKENS)) - n_prompt
+    limit = model.position_limit
     if asked is not None and asked < 1:
         raise ZooError(f"max_new_tokens = {asked}: at least 1 is needed")
-    if room < (asked or 1):
+    if limit is None:
+        return asked or DEFAULT_NEW_TOKENS
+    if n_prompt + (asked or 1) > limit:
         raise ZooError(
             f"{n_prompt} tokens of prompt and {asked or 1} more pass this model's limit of "
-            f"{min(limits)} positions: shorten the prompt or ask for fewer tokens"
+            f"{limit} positions: shorten the prompt or ask for fewer tokens"
         )
-    return asked or min(room, DEFAULT_NEW_TOKENS)
+    return asked or min(limit - n_prompt, DEFAULT_NEW_TOKENS)
 
 
 @torch.inference_mode()
@@ -103,7 +104,7 @@ def stream_ids(
             yield from zip(list(batch), tokens.tolist(), strict=True)
             if not rows:
                 return
-            new = tokens.unsqueeze(1)
+            new = tokens.to(device).unsqueeze(1)
             history = torch.cat((history, new), dim=1)
             if len(rows) < len(batch):
                 kept = torch.tensor([batch.index(row) for row in rows], device=device)
@@ -124,11 +125,11 @@ def generator(seed: int, row: int) -> torch.Generator:
 def draw(logits: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
     """One token a row, (B,), from softmax(logits); each row uses its own generator.
 
-    Inverts the cumulative distribution at a uniform draw, the same on every device.
+    Inverts the cumulative distribution at a uniform draw, on the CPU: the same for every device.
     """
     uniform = torch.tensor([torch.rand((), generator=g, dtype=torch.float64) for g in generators])
-    cumulative = logits.double().softmax(-1).cumsum(-1)
-    threshold = uniform.to(logits.device)[:, None] * cumulative[:, -1:]
+    cumulative = logits.cpu().double().softmax(-1).cumsum(-1)
+    threshold = uniform[:, None] * cumulative[:, -1:]
     # Right: a draw of exactly 0 must not fall on a leading token of probability 0.
     return torch.searchsorted(cumulative, threshold, right=True).squeeze(1)
 

@@ -52,7 +52,7 @@ class Linear(nn.Module):
 
     def split(self, y: Tensor) -> tuple[Tensor, ...]:
         """The products of a fused output (…, d_out), in the order in which they were named."""
-        return y.split(list(self.parts.values()), dim=-1)
+        return torch.split(y, list(self.parts.values()), dim=-1)
 
     def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
         if not self.parts:

@@ -9,9 +9,9 @@ ids ──► embedding ──► (+ position) ──► blocks ──► norm �
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -172,13 +172,14 @@ class Decoder(nn.Module):
             self.embedding = Embedding(vocab_size, d_model, std=embedding_std)
         makers = per_layer(position, n_layers)
         distinct = [maker for nth, maker in enumerate(makers) if maker not in makers[:nth]]
-        self.positions = nn.ModuleList()
+        positions: list[Any] = []
         for nth, maker in enumerate(distinct):
             with seeded(seed, "positions", nth):
-                self.positions.append(maker(dims))  # type: ignore[arg-type]
+                positions.append(maker(dims))
+        self.positions = cast("Sequence[Position]", nn.ModuleList(positions))
         self.position_of_layer = [distinct.index(maker) for maker in makers]
 
-        self.blocks = nn.ModuleList()
+        blocks = []
         for layer, (make_attention, make_feedforward) in enumerate(
             zip(per_layer(attention, n_layers), per_layer(feedforward, n_layers), strict=True)
         ):
@@ -192,8 +193,9 @@ class Decoder(nn.Module):
                 path = f"blocks.{layer}.{name}"
                 with seeded(seed, path):
                     parts[name] = make(build(layer, path))
-            self.blocks.append(Block(parts))
+            blocks.append(Block(parts))
             check_pair(self.positions[self.position_of_layer[layer]], parts["attention"], layer)
+        self.blocks = cast("Sequence[Block]", nn.ModuleList(blocks))
 
         self.norm = build(None, "norm").norm(d_model)
         if tie_embeddings:
@@ -225,19 +227,23 @@ class Decoder(nn.Module):
         total, own = self.loss(hidden, self.head, targets, seq)
         return Scored(total + sum(parts.values()), {**parts, **own}, stats)
 
+    @property
+    def position_limit(self) -> int | None:
+        """How many tokens the positions can tell apart, None where any number will do."""
+        return min((p.limit for p in self.positions if p.limit is not None), default=None)
+
     def decode(self, ids: Tensor, state: DecodingState) -> Tensor:
         """The next tokens' logits, (B, vocab_size), after adding ids (B, T) to the decoding state.
 
         Raises:
             ValueError: more tokens than the position can tell apart.
         """
-        for position in self.positions:
-            limit = position.limit
-            if limit is not None and state.length + ids.shape[1] > limit:
-                raise ValueError(
-                    f"{type(position).__name__} positions end at {limit} tokens: generate fewer, "
-                    "or train with a position without a limit (rope, alibi)"
-                )
+        limit = self.position_limit
+        if limit is not None and state.length + ids.shape[1] > limit:
+            raise ValueError(
+                f"this model's positions end at {limit} tokens: generate fewer, or train with a "
+                "position without a limit (rope, alibi)"
+            )
         seq = state.seq(ids.shape[1], ids.device)
         hidden, _, _ = self._hidden(ids, seq, state)
         state.length += ids.shape[1]
@@ -250,7 +256,7 @@ class Decoder(nn.Module):
         weight = self.embedding.weight
         length = min(max_len or self.dims.max_seq_len, self.dims.max_seq_len)
         layers = [
-            block.attention.new_cache(batch, length, weight.device, weight.dtype)  # type: ignore
+            cast("Attention", block.attention).new_cache(batch, length, weight.device, weight.dtype)
             for block in self.blocks
         ]
         return DecodingState(layers, padding)
@@ -262,12 +268,12 @@ class Decoder(nn.Module):
         x = self.embedding(ids)
         for position in self.positions:
             if "embedding" in position.acts_on:
-                x = position.add(x, seq.pos)
+                x = position.add(x, seq.pos)  # type: ignore[attr-defined]
         losses: dict[str, Tensor] = {}
         stats: dict[str, Mapping[str, Tensor]] = {}
         carry: dict[str, Tensor] = {}
         for layer, block in enumerate(self.blocks):
-            seen = seq.seen_by(self.positions[self.position_of_layer[layer]])  # type: ignore
+            seen = seq.seen_by(self.positions[self.position_of_layer[layer]])
             cache = state.layers[layer] if state is not None else None
             x, *outs = block(x, seen, cache, carry)
             for part, out in zip(("attention", "feedforward"), outs, strict=True):

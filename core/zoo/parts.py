@@ -85,14 +85,16 @@ class Build:
         if self._norm is None:
             raise ValueError("this Build was given no norm")
         with self._own_draws("norm"):
-            return self._norm(dim)
+            norm: Norm = self._norm(dim)
+        return norm
 
     def activation(self) -> Activation:
         """The recipe's activation; its ``fan_in`` says how many blocks it takes."""
         if self._activation is None:
             raise ValueError("this Build was given no activation")
         with self._own_draws("activation"):
-            return self._activation()
+            activation: Activation = self._activation()
+        return activation
 
     def linear(
         self, d_in: int, d_out: int | Mapping[str, int], *, residual: bool = False

@@ -79,7 +79,7 @@ class Run:
     @cached_property
     def model(self) -> Decoder:
         """The trained model, on the CPU, in evaluation mode."""
-        model = self.recipe.model(self.tokenizer.vocab_size, self.recipe.train.seed)
+        model: Decoder = self.recipe.model(self.tokenizer.vocab_size, self.recipe.train.seed)
         model.load_state_dict(self.checkpoint.model)
         return model.eval()
 
@@ -171,7 +171,7 @@ def new_run_dir(recipe_name: str, out: Path | None) -> Path:
     if out is not None:
         if out.exists() and (not out.is_dir() or any(out.iterdir())):
             raise ZooError(
-                f"{out}: exists already; `--resume {out}` goes on with it, another --out starts anew"
+                f"{out}: exists already; go on with `--resume {out}`, or start with another --out"
             )
         out.mkdir(parents=True, exist_ok=True)
         return out

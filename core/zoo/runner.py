@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import Tensor
 
 import zoo
 from zoo import checkpoint, data
@@ -79,7 +80,7 @@ def restore(trainer: Trainer, run: Run) -> None:
     """Puts a checkpoint's weights, optimizer state and step into a fresh trainer."""
     saved = run.checkpoint
     trainer.model.load_state_dict(saved.model)
-    names = {p.tensor: p.name for p in trainer.params}
+    names: dict[Tensor, str] = {p.tensor: p.name for p in trainer.params}
     checkpoint.restore_optimizers(
         trainer.optimizers, names, saved.optimizer, saved.state["optimizer"]
     )
@@ -161,7 +162,7 @@ class Session:
             return
         self.notify("phase_changed", "saving")
         trainer = self.trainer
-        names = {p.tensor: p.name for p in trainer.params}
+        names: dict[Tensor, str] = {p.tensor: p.name for p in trainer.params}
         tensors, numbers = checkpoint.flatten_optimizers(trainer.optimizers, names)
         if self.valid and (self.best is None or self.valid["loss"] < self.best["loss"]):
             self.best = {"loss": self.valid["loss"], "step": trainer.step}

@@ -20,6 +20,7 @@ from zoo.cli.text import count
 from zoo.errors import RecipeError, ZooError, did_you_mean
 from zoo.interrupts import Interrupted, Interrupts
 
+# Beware: once its module is imported, `list` is a command here and no longer the built-in type.
 COMMANDS = ("train", "generate", "check", "list", "describe", "tokenizer", "data", "plugins")
 
 EXAMPLES = """\
@@ -43,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     speak_utf8()
     try:
         with Interrupts():
-            code = run_command(sys.argv[1:] if argv is None else list(argv))
+            code = run_command(sys.argv[1:] if argv is None else argv)
             sys.stdout.flush()  # here, where a closed pipe can still be met quietly
             return code
     except BrokenPipeError:
@@ -70,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return USER_ERROR
 
 
-def run_command(argv: list[str]) -> int:
+def run_command(argv: Sequence[str]) -> int:
     parser = make_parser()
     if argv and not argv[0].startswith("-") and argv[0] not in COMMANDS:
         raise ZooError(f"no command {argv[0]!r}{did_you_mean(argv[0], COMMANDS)}")
