@@ -128,7 +128,7 @@ def learning_something_hard(s: Story) -> None:
             (
                 "whistle",
                 "behind the barn",
-                "blew and blew, but only air came out",
+                "blew until the world turned around, without a sound",
                 "Make your lips round and blow softly.",
                 "whistled a whole song",
             ),
@@ -369,7 +369,7 @@ def on_the_stage(s: Story) -> None:
         f"Nobody knew how well {hero} could {act}.",
     )
     s.one_day(
-        f"a friend named {friend} heard it through the window.",
+        f"a friend named {friend} looked in through the window.",
         f"a friend named {friend} came in without knocking.",
     )
     s.says(

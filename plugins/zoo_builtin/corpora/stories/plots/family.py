@@ -177,7 +177,7 @@ def the_big_clean_up(s: Story) -> None:
         "work can be a game",
         "everything is happy in its own place",
     )
-    s.end(hero, f"And every evening, {hero} played {game[0]} for five minutes.")
+    s.end(hero, f"And every evening, {hero} cleaned up for five minutes and made a game of it.")
 
 
 def the_loose_tooth(s: Story) -> None:
@@ -322,7 +322,7 @@ def the_eggs(s: Story) -> None:
         f"The first hour was terrible. {hero}'s legs wanted to run.",
         f"At first {hero} wiggled so much that the straw flew around.",
     )
-    s.maybe(
+    s.say(
         "Outside, the others were playing and calling.",
         "Through the window came the sound of a ball game.",
     )

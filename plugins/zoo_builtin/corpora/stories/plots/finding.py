@@ -386,7 +386,7 @@ def stuck_in_a_tree(s: Story) -> None:
         )
     elif idea == "bird":
         s.say(
-            f"{friend} called to a crow that sat on the roof and asked it for help.",
+            f"{friend} called to a crow that sat nearby and asked it for help.",
             f"{friend} whistled, and a friendly crow came flying.",
         )
         s.say(

@@ -15,7 +15,7 @@ def the_broken_vase(s: Story) -> None:
     game = s.pick(("ball", "tag", "pirates", "horse", "acrobat"))
     lie = s.pick(
         (
-            "The cat did it.",
+            "A bird flew in and did it.",
             "It was the wind.",
             "I don't know who did it.",
             "It just fell down.",
@@ -64,7 +64,7 @@ def the_broken_vase(s: Story) -> None:
         f"That night, {hero} lay awake and watched the ceiling.",
     )
     s.maybe(
-        f"Even the cat seemed to look at {hero} in a strange way.",
+        f"Even the clock seemed to look at {hero} in a strange way.",
         "The longer it went on, the heavier it got.",
     )
     s.feels(hero, "sorry")

@@ -364,7 +364,7 @@ def the_wishing_well(s: Story) -> None:
     )
     s.say(f"{hero} wished for {first}.", f"The first wish was for {first}.")
     s.say("And it came true at once!", "There was a puff of mist, and there it was!")
-    s.feels(hero, "excited")
+    s.feels(hero, "happy")
     s.paragraph()
     s.say(
         f"But it was not so nice after all, because {result}.",

@@ -125,7 +125,7 @@ def the_salty_cake(s: Story) -> None:
             ("salt instead of sugar", "It tasted like the sea"),
             ("pepper instead of cinnamon", "It burned like fire"),
             ("soap instead of butter", "Bubbles came out of every mouth"),
-            ("glue instead of honey", "Nobody could open their mouth"),
+            ("sand instead of cocoa", "It crunched between their teeth"),
             ("mustard instead of vanilla", "It made everyone's eyes water"),
         )
     )
@@ -374,7 +374,7 @@ def the_noisy_band(s: Story) -> None:
     s.paragraph()
     s.say(
         "The windows opened again. People leaned out and smiled.",
-        "The cat came back, the baby fell asleep, and somebody began to dance.",
+        "A cat came to listen, a baby fell asleep, and somebody began to dance.",
     )
     s.cheers(first, second)
     s.feels(hero, s.pick(("happy", "proud")))

@@ -313,7 +313,7 @@ def the_paper_boats(s: Story) -> None:
         )
         s.say(
             "So there were two winners, and they shared the cup.",
-            "The judge scratched his head and gave the cup to both of them.",
+            "The judge could not decide and gave the cup to both of them.",
         )
         s.says(
             rival,

@@ -56,7 +56,7 @@ def borrowed_and_broken(s: Story) -> None:
     s.maybe(
         f"At first {hero} wanted to hide the {toy} under the bed.",
         f"{hero} thought about saying that the {toy} was lost.",
-        f"Should {hero} say that the dog did it? No, that was not true.",
+        f"Should {hero} say that the wind did it? No, that was not true.",
     )
     parent = s.parent(hero)
     s.says(
