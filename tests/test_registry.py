@@ -112,7 +112,7 @@ def test_of_two_with_one_name_a_recipe_must_say_whose(registry: Registry) -> Non
     assert registry.find("norm", "theirs:scale").version == "2.0"
     assert registry.find("norm", "t:scale").version == "2.0"
     assert registry.find("norm", "mine:scale").version == "1.0"
-    with pytest.raises(ZooError, match="no norm named 'other:scale'.*mine:scale, theirs:scale"):
+    with pytest.raises(ZooError, match=r"no norm named 'other:scale'.*mine:scale, theirs:scale"):
         registry.find("norm", "other:scale")
 
 

@@ -12,6 +12,7 @@ import torch
 
 from zoo.component import ComponentError
 from zoo.contracts import Param
+from zoo.errors import ZooError
 from zoo.params import apply_rules, named_params
 from zoo.values import At
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 BYTES = 256
 """The size of a vocabulary that only training can tell."""
+
+EXPECTED = (ZooError, ValueError, TypeError, ArithmeticError, RuntimeError, ImportError, OSError)
+"""What a recipe's values may bring about; anything else is a bug and keeps its traceback."""
 
 
 def dry_run(recipe: Recipe, refuse: Callable[[At, str], None]) -> None:
@@ -34,7 +38,7 @@ def dry_run(recipe: Recipe, refuse: Callable[[At, str], None]) -> None:
             return make()
         except ComponentError as error:
             refuse(error.at, error.reason)
-        except Exception as error:  # a component may raise anything
+        except EXPECTED as error:
             refuse(at, f"{type(error).__name__}: {error}")
         return None
 
