@@ -109,9 +109,8 @@ TREASURES = _things(
     ("shiny", "golden", "silver", "small", "pretty", "old", "tiny"),
 )
 CLOTHES = _things("hat, scarf, coat, cap, sweater, cape", (*COLOURS, "warm", "soft", "woolly"))
-PAIRS = _things("mittens, boots, socks, gloves, slippers", (*COLOURS, "warm"), plural=True)
 FRUIT = _things(
-    "apple, pear, plum, peach, banana, melon, mango", ("red", "yellow", "sweet", "juicy", "ripe")
+    "apple, pear, plum, peach, banana, melon, mango", ("sweet", "juicy", "ripe", "big", "fresh")
 )
 BAKED = _things(
     "cookie, muffin, bun, pie, cupcake, pancake, waffle, cake",
