@@ -130,8 +130,10 @@ class SlidingAttention(nn.Module):
 class FullAttention(SlidingAttention):
     """Multi-head self-attention to all earlier tokens and the token itself.
 
-    It is attention in a window of max_seq_len tokens: a text decoded beyond that sees the last
-    max_seq_len. Formula, shapes, sources and options are those of ``SlidingAttention``.
+    softmax(q_h k_gᵀ / √head_dim + bias) v_g for each head h, then a last linear map over all heads:
+    (B, T, d_model) -> (B, T, d_model). Vaswani et al. 2017, arXiv:1706.03762. It is attention in a
+    window of max_seq_len tokens, so that a text decoded beyond those sees the last of them; the
+    other options are those of ``SlidingAttention``.
     """
 
     def __init__(
