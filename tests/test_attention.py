@@ -13,8 +13,8 @@ from tensors import assert_same, digits, waves
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from zoo.parts import Build
 from zoo.contracts import Dims
+from zoo.parts import Build
 from zoo.seq import Seq
 from zoo_builtin.attention import FullAttention, SlidingAttention
 from zoo_builtin.norms import RMSNorm

@@ -12,8 +12,8 @@ from tensors import assert_same, digits, waves
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from zoo.parts import Build
 from zoo.contracts import Dims
+from zoo.parts import Build
 from zoo_builtin.activations import GELU, ReLU2, SwiGLU
 from zoo_builtin.feedforward import MLP, default_d_ff
 
