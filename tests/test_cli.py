@@ -270,6 +270,12 @@ def test_training_ends_with_a_summary_whose_numbers_are_true(
     assert sample.read_text(encoding="utf-8").strip() in out
 
 
+def test_a_finished_run_resumed_tells_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    changes = ("--set", "train.steps=2", "--out", "finished")
+    told = output_of(capsys, "train", "tiny.toml", *changes)
+    assert output_of(capsys, "train", "--resume", "finished") == told
+
+
 def test_the_command_to_try_works(capsys: pytest.CaptureFixture[str]) -> None:
     out = output_of(capsys, "train", "tiny.toml", "--set", "train.steps=2")
     tried = shlex.split(out.splitlines()[-1].removeprefix("try: "))

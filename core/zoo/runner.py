@@ -59,6 +59,7 @@ def _run(recipe: Recipe, *, out: Path | None, resumed: Run | None) -> Run:
         session = Session(recipe, trainer, run_dir)
         if resumed is not None:
             session.best = resumed.checkpoint.state["best"]
+            session.valid = resumed.checkpoint.state["valid"]
             session.clock.total = resumed.checkpoint.state["seconds"]
         with interrupts.deferred():
             session.loop(interrupts)
@@ -176,6 +177,7 @@ class Session:
                 "tokens": trainer.tokens,
                 "seconds": self.clock.total,
                 "best": self.best,
+                "valid": self.valid,
                 "data": trainer.data.key,
                 "optimizer": numbers,
                 "plugins": self.recipe.plugins,
