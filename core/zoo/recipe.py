@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import functools
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from zoo.contracts import Make, Optimizer, Scheduler, Tokenizer, ref
 from zoo.document import FORMAT, Node, override, parse, read_chain
 from zoo.errors import Problem, RecipeError, did_you_mean
 from zoo.plugins import registry as default_registry
-from zoo.registry import Registry, read_entry
+from zoo.registry import Entry, Registry, read_entry
 from zoo.settings import (
     DataOptions,
     GenerateOptions,
@@ -53,6 +54,13 @@ def sections() -> dict[str, Callable[..., Any]]:
         "train": TrainOptions,
         "generate": GenerateOptions,
     }
+
+
+@functools.cache
+def decoder_entry() -> Entry:
+    """The Decoder as a component, given ``vocab_size`` and ``seed``."""
+    factory, offered = sections()["model"], ("vocab_size", "seed")
+    return read_entry("model", "decoder", factory, "zoo", zoo.__version__, offered=offered)
 
 
 @dataclass(frozen=True)
@@ -267,10 +275,7 @@ class _RecipeReader:
             return None
         for name, message in model_flaws(values):
             self.refuse(("model", name), message)
-        decoder = sections()["model"]
-        offered = ("vocab_size", "seed")
-        entry = read_entry("model", "decoder", decoder, "zoo", zoo.__version__, offered=offered)
-        return Component(entry, values, "decoder", ("model",))
+        return Component(decoder_entry(), values, "decoder", ("model",))
 
     def check_schedule(self, parts: Mapping[str, Any]) -> None:
         """An optimizer that sets its own learning rate admits no scheduler beside it."""
@@ -281,6 +286,6 @@ class _RecipeReader:
             message = f"{optimizer.name} sets its own learning rate: write scheduler = "
             self.refuse(("scheduler",), message + '"none"')
 
-    def refuse_all(self, at: At, flaws: Any) -> None:
+    def refuse_all(self, at: At, flaws: Iterable[tuple[str, str]]) -> None:
         for name, message in flaws:
             self.refuse((*at, name) if name else at, message)
