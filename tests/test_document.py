@@ -115,6 +115,13 @@ def test_a_changed_name_drops_the_parents_options(
     assert {key: optimizer.get(key) for key in expected} == expected
 
 
+def test_a_table_without_a_name_is_of_the_default_component(write: Write) -> None:
+    write(MINIMAL + "[optimizer]\nlr = 0.1\n", "base.toml")
+    for child in ("optimizer.eps = 0.5", 'optimizer = { name = "adamw", eps = 0.5 }'):
+        recipe = zoo.load_recipe(write(f'extends = "base.toml"\n{child}'))
+        assert (recipe.optimizer.options["lr"], recipe.optimizer.options["eps"]) == (0.1, 0.5)
+
+
 def test_a_string_and_a_table_are_one_form(write: Write) -> None:
     write(MINIMAL.replace("[model]", '[model]\nnorm = "layernorm"'), "base.toml")
     recipe = zoo.load_recipe(write('extends = "base.toml"\nmodel.norm.eps = 0.5'))
@@ -190,7 +197,7 @@ def test_one_value_is_set(
             "model.attention[0].windw: attention 'full' has no such option",
         ),
         ("tarin.steps=4", "tarin: a recipe has no such section; did you mean 'train'?"),
-        ("train.steps=1\nzoo = 2", 'train.steps: expected int, or "none", got "1\nzoo = 2"'),
+        ("train.steps=1\nzoo = 2", 'train.steps: expected int, or "none", got "1\\nzoo = 2"'),
     ],
 )
 def test_a_wrong_override_is_told_as_such(write: Write, change: str, message: str) -> None:

@@ -347,7 +347,7 @@ SWAPS = {
 }
 
 
-@pytest.mark.parametrize("choice", itertools.product(*SWAPS.values()), ids="-".join)
+@pytest.mark.parametrize("choice", list(itertools.product(*SWAPS.values())), ids="-".join)
 def test_any_part_is_swapped_by_one_value(choice: tuple[str, ...]) -> None:
     overrides = [f"model.{kind}={name}" for kind, name in zip(SWAPS, choice, strict=True)]
     recipe = zoo.load_recipe(SMOKE, overrides)

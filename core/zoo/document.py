@@ -21,6 +21,9 @@ from zoo.values import At, dotted, show
 
 FORMAT = 1
 
+DEFAULT_NAMES = {"tokenizer": "bpe", "optimizer": "adamw", "scheduler": "cosine"}
+"""The sections that are components, and which ones where a recipe doesn't say."""
+
 
 @dataclass(frozen=True)
 class Origin:
@@ -92,7 +95,7 @@ def read_chain(path: Path, below: tuple[tuple[Path, Path], ...] = ()) -> tuple[s
     extends = tables.pop("extends", None)
     node = Node(tables, node.origin)
     if extends is None:
-        return text, node
+        return text, with_names(node)
     if not isinstance(extends.value, str):
         message = f"expected the file name of a recipe, got {show(extends.plain())}"
         extends.origin.refuse(("extends",), message)
@@ -104,7 +107,7 @@ def read_chain(path: Path, below: tuple[tuple[Path, Path], ...] = ()) -> tuple[s
     if not parent.is_file():
         extends.origin.refuse(("extends",), f"{parent}: no such file")
     _, base = read_chain(parent, chain)
-    return text, merge(base, node)
+    return text, with_names(merge(base, node))
 
 
 def read_text(path: Path) -> str:
@@ -220,6 +223,17 @@ def merge(base: Node, over: Node) -> Node:
     # A table that only leads to others says nothing itself.
     speaks = any(not isinstance(node.value, dict) for node in over.value.values())
     return Node(merged, over.origin if speaks else base.origin)
+
+
+def with_names(root: Node) -> Node:
+    """The tree with the default names written out, so that a child's name can be compared."""
+    tables = dict(root.value)
+    for section, name in DEFAULT_NAMES.items():
+        node = tables.get(section)
+        if node is not None and isinstance(node.value, dict) and "name" not in node.value:
+            named = {"name": Node(name, node.origin), **node.value}
+            tables[section] = Node(named, node.origin)
+    return Node(tables, root.origin)
 
 
 def name_of(node: Node) -> Any:

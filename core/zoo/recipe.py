@@ -13,7 +13,7 @@ import tomli_w
 import zoo
 from zoo.component import Component, Resolver, as_toml, components_in
 from zoo.contracts import Make, Optimizer, Scheduler, Tokenizer, ref
-from zoo.document import FORMAT, Node, override, parse, read_chain
+from zoo.document import DEFAULT_NAMES, FORMAT, Node, override, parse, read_chain
 from zoo.errors import Problem, RecipeError, did_you_mean
 from zoo.plugins import registry as default_registry
 from zoo.registry import Entry, Registry, read_entry
@@ -31,15 +31,16 @@ from zoo.settings import (
 from zoo.signature import Option, read_signature
 from zoo.values import At, show
 
-COMPONENTS = {
-    option.name: option
-    for option in (
-        Option("tokenizer", Make[Tokenizer], ref("bpe")),
-        Option("optimizer", Make[Optimizer], ref("adamw")),
-        Option("scheduler", Make[Scheduler] | None, ref("cosine")),
-    )
+CONTRACTS = {
+    "tokenizer": Make[Tokenizer],
+    "optimizer": Make[Optimizer],
+    "scheduler": Make[Scheduler] | None,
 }
-"""The sections that are components, by default these."""
+COMPONENTS = {
+    section: Option(section, contract, ref(DEFAULT_NAMES[section]))
+    for section, contract in CONTRACTS.items()
+}
+"""The sections that are components."""
 
 KEYS = ("zoo", "extends", "data", "model", *COMPONENTS, "train", "generate", "params")
 

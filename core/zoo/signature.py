@@ -85,7 +85,7 @@ def has_constructor(cls: type) -> bool:
 
     ``nn.Module`` and Protocols have a constructor that takes anything and stands for none.
     """
-    if cls.__new__ is not object.__new__ and "__init__" not in vars(cls):
+    if any("__new__" in vars(base) for base in cls.__mro__ if base is not object):
         return True
     owner = next(base for base in cls.__mro__ if "__init__" in vars(base))
     torch_nn = sys.modules.get("torch.nn")
@@ -101,11 +101,15 @@ def implementation(factory: Callable[..., Any]) -> Callable[..., Any]:
     if isinstance(factory, functools.partial):
         return implementation(factory.func)
     if isinstance(factory, type):
-        own_new = factory.__init__ is object.__init__  # type: ignore[misc]
-        return inspect.unwrap(factory.__new__ if own_new else factory.__init__)  # type: ignore[misc]
+        constructor: Any = factory.__init__  # type: ignore[misc]
+        if constructor is object.__init__:
+            constructor = factory.__new__
+        function: Callable[..., Any] = inspect.unwrap(constructor)
+        return function
     if isinstance(factory, (types.FunctionType, types.MethodType)):
         return factory
-    return type(factory).__call__
+    call: Callable[..., Any] = type(factory).__call__
+    return call
 
 
 def read_option(parameter: inspect.Parameter, namespace: dict[str, Any]) -> Option:

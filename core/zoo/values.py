@@ -6,6 +6,7 @@ numbers out of range are refused with the place and what to write instead.
 
 from __future__ import annotations
 
+import json
 import math
 import re
 import types
@@ -209,7 +210,8 @@ def show_type(annotation: Any) -> str:
         return f"list of {len(args)}: {', '.join(map(show_type, args))}"
     if origin in (dict, Mapping):
         return f"table of {show_type(args[1])}"
-    return {str: "string", bool: "true or false", Path: "path"}.get(annotation, annotation.__name__)
+    names = {bool: "true or false", int: "int", float: "float", str: "string", Path: "path"}
+    return names[annotation]
 
 
 def show(value: Any) -> str:
@@ -221,7 +223,7 @@ def show(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
-        return f'"{value}"' if len(value) <= 60 else f'"{value[:57]}…"'
+        return json.dumps(value if len(value) <= 60 else f"{value[:57]}…", ensure_ascii=False)
     if isinstance(value, int) and value not in INT64:
         return "a huge number"
     if isinstance(value, (int, float)):
@@ -237,11 +239,20 @@ def mismatch(value: Any, annotation: Any) -> str:
     hint = ""
     if isinstance(value, float) and value.is_integer() and fits(int(value), annotation):
         hint = f"; write {int(value)}"
-    elif isinstance(value, str) and re.fullmatch(r"[+-]?[\d_]*\.?\d+(e[+-]?\d+)?", value, re.I):
+    elif isinstance(value, str) and any(fits(meant, annotation) for meant in unquoted(value)):
         hint = f"; write {value} without quotes"
-    elif fits([value], annotation):
+    elif not isinstance(value, (Mapping, list, tuple)) and fits([value], annotation):
         hint = f"; write [{show(value)}]"
     return f"expected {show_type(annotation)}, got {show(value)}{hint}"
+
+
+def unquoted(text: str) -> list[Any]:
+    """What a string may have been meant as, if its quotes are a mistake."""
+    if text in ("true", "false"):
+        return [text == "true"]
+    if re.fullmatch(r"[+-]?\d{1,18}", text):
+        return [int(text)]
+    return [float(text)] if re.fullmatch(r"[+-]?\d+(\.\d+)?(e[+-]?\d+)?", text, re.I) else []
 
 
 def literal_strings(annotation: Any) -> list[str]:
