@@ -185,6 +185,8 @@ def test_one_value_is_set(
     ("change", "message"),
     [
         ("model.norm", "expected PATH=VALUE, such as model.norm=layernorm"),
+        ("model..norm=none", "expected PATH=VALUE, such as model.norm=layernorm"),
+        ("model.norm[a]=none", "expected PATH=VALUE, such as model.norm=layernorm"),
         ("=3", "expected PATH=VALUE, such as model.norm=layernorm"),
         ("train.steps=", 'nothing follows "=": write "" for an empty string'),
         ("train.observers=[1", "Unclosed array (end of file)"),

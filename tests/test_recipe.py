@@ -170,6 +170,12 @@ def test_a_mistake_is_told_with_file_line_path_and_remedy(
         ("model.n_heads=3", "model", "d_model = 32 is no multiple of n_heads = 3"),
         ("model.d_model=1_000_000_000_000_000_000", "model", "RuntimeError: "),
         ("data.corpus={name='text',files=['none.txt']}", "data.corpus", ""),
+        (
+            "data.corpus={name='tinystories',offline={name='text',files=[]}}",
+            "data.corpus.offline",
+            "",
+        ),
+        ("train.device=gpu", "train.device", "RuntimeError: "),
         ("data=3", "data", "expected a table, got 3"),
         ("params=3", "params", "expected a list of tables, got 3"),
     ],

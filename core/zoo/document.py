@@ -21,6 +21,8 @@ from zoo.values import At, dotted, show
 
 FORMAT = 1
 
+SET_PATH = re.compile(r"[^.\[\]\s]+(\.[^.\[\]\s]+|\[-?\d+\])*")
+
 DEFAULT_NAMES = {"tokenizer": "bpe", "optimizer": "adamw", "scheduler": "cosine"}
 """The sections that are components, and which ones where a recipe doesn't say."""
 
@@ -259,9 +261,10 @@ def override(root: Node, text: str) -> Node:
         RecipeError: no such form, or an index that the list doesn't have.
     """
     path, equals, written = text.partition("=")
+    path = path.strip()
     origin = Origin(f"--set {text}", None, Path.cwd())
-    steps = [step for step in re.split(r"\.|\[(-?\d+)\]", path.strip()) if step]
-    if not equals or not steps:
+    steps = re.findall(r"[^.\[\]]+", path)
+    if not equals or not SET_PATH.fullmatch(path):
         origin.refuse((), "expected PATH=VALUE, such as model.norm=layernorm")
     if steps[0] in ("zoo", "extends"):
         origin.refuse((steps[0],), "can't be set from outside: write it in a recipe")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from zoo.component import ComponentError
+from zoo.component import ComponentError, components_in
 from zoo.contracts import Param
 from zoo.errors import ZooError
 from zoo.params import apply_rules, named_params
@@ -43,7 +43,10 @@ def dry_run(recipe: Recipe, refuse: Callable[[At, str], None]) -> None:
         return None
 
     with unchanged_randomness():
-        attempt(("data", "corpus"), recipe.data.corpus)
+        for corpus in components_in(recipe.data.corpus):  # also those that stand in for others
+            attempt(("data", "corpus"), corpus)
+        if recipe.train.device != "auto":
+            attempt(("train", "device"), lambda: torch.device(recipe.train.device))
         for sampler in recipe.generate.samplers:
             attempt(("generate", "samplers"), sampler)
         if recipe.scheduler is not None:

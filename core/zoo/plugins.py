@@ -18,14 +18,16 @@ import importlib.util
 import os
 import sys
 from collections.abc import Callable, Sequence
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pluggy
 
 from zoo.errors import PluginError, ZooError
 from zoo.registry import Failure, Registrar, Registry
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 GROUP = "zoo"
 BUILTIN = "zoo-lm"
@@ -65,6 +67,8 @@ def load_installed() -> Registry:
     ``ZOO_PLUGINS=a,b`` restricts it to these entry points or distributions; the built-in ones
     always load. What can't be loaded is remembered in ``failures``.
     """
+    from importlib.metadata import entry_points  # slow to import, and `zoo --help` needs it not
+
     loaded = Registry()
     found = sorted(entry_points(group=GROUP), key=lambda point: (not is_builtin(point), point.name))
     chosen = os.environ.get("ZOO_PLUGINS")

@@ -182,7 +182,8 @@ def check(
 
 def _if_right(recipe: Recipe | None, problems: list[Problem]) -> Recipe:
     if recipe is None or problems:
-        raise RecipeError(sorted(problems, key=lambda problem: (problem.file, problem.line or 0)))
+        distinct = dict.fromkeys(problems)
+        raise RecipeError(sorted(distinct, key=lambda problem: (problem.file, problem.line or 0)))
     return recipe
 
 

@@ -263,8 +263,8 @@ class Registry:
             ZooError: no such kind or component, or several of that name.
         """
         by_name = self._of_kind(kind)
-        owner, _, name = ref.rpartition(":")
-        found = [e for e in by_name.get(name, []) if not owner or owner in e.owners]
+        owner, colon, name = ref.rpartition(":")
+        found = [e for e in by_name.get(name, []) if not colon or owner in e.owners]
         if len(found) == 1:
             return found[0]
         if found:
