@@ -9,6 +9,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -246,6 +247,18 @@ def test_a_bug_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runner, "train", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         main(["train", "tiny.toml"])
+
+
+def test_warnings_are_plain(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def warning(*_: Any, **__: Any) -> None:
+        warnings.warn("the corpus is cut", stacklevel=1)
+        raise zoo.ZooError("no more")
+
+    monkeypatch.setattr(runner, "train", warning)
+    said = error_of(capsys, "train", "tiny.toml").splitlines()
+    assert said[-2:] == ["warning: the corpus is cut", "error: no more"]
 
 
 def test_only_the_first_process_speaks(

@@ -162,6 +162,14 @@ def newest_run() -> Path:
     return max(runs, key=lambda run: (run / "checkpoints").stat().st_mtime_ns)
 
 
+def refuse_used(out: Path) -> None:
+    """Raises ZooError if something is at ``out`` already."""
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise ZooError(
+            f"{out}: exists already; go on with `--resume {out}`, or start with another --out"
+        )
+
+
 def new_run_dir(recipe_name: str, out: Path | None) -> Path:
     """Makes the folder of a new run: ``out``, else the next free ``runs/<recipe>-<number>``.
 
@@ -169,10 +177,7 @@ def new_run_dir(recipe_name: str, out: Path | None) -> Path:
         ZooError: ``out`` holds something already.
     """
     if out is not None:
-        if out.exists() and (not out.is_dir() or any(out.iterdir())):
-            raise ZooError(
-                f"{out}: exists already; go on with `--resume {out}`, or start with another --out"
-            )
+        refuse_used(out)
         out.mkdir(parents=True, exist_ok=True)
         return out
     RUNS.mkdir(exist_ok=True)

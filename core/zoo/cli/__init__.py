@@ -11,8 +11,11 @@ import io
 import os
 import sys
 import time
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
+from typing import Any
 
 import zoo
 from zoo.cli.arguments import Command, Formatter, Parser, add_commands, is_first_process
@@ -43,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     speak_utf8()
     try:
-        with Interrupts():
+        with Interrupts(), plain_warnings():
             code = run_command(sys.argv[1:] if argv is None else argv)
             sys.stdout.flush()  # here, where a closed pipe can still be met quietly
             return code
@@ -97,6 +100,19 @@ def make_parser() -> Parser:
     }
     add_commands(parser, commands)
     return parser
+
+
+@contextmanager
+def plain_warnings() -> Iterator[None]:
+    """Shows warnings as what they say, without the line of source that says it."""
+
+    def show(message: Warning | str, *_: Any, **__: Any) -> None:
+        if is_first_process():
+            print(f"warning: {message}", file=sys.stderr)
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show
+        yield
 
 
 def speak_utf8() -> None:

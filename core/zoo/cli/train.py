@@ -22,6 +22,7 @@ from zoo.cli.arguments import (
 )
 from zoo.cli.text import size_of, table
 from zoo.errors import ZooError
+from zoo.run import open_run, refuse_used
 
 if TYPE_CHECKING:
     from zoo.run import Run
@@ -57,12 +58,13 @@ def run(args: argparse.Namespace) -> int:
         raise ZooError("name either a recipe or, with --resume, a run; see `zoo train --help`")
     if args.resume is not None and (args.set or args.out is not None):
         raise ZooError("a resumed run keeps its recipe and its folder: leave out --set and --out")
+    if args.out is not None:
+        refuse_used(args.out)  # not only after minutes of preparing the text
     say(f"checking {args.recipe or args.resume}")
     load_plugins(args)
 
     from zoo import distributed, runner
     from zoo.recipe import load_recipe
-    from zoo.run import open_run
     from zoo.trainer import plan_batch
 
     recipe = open_run(args.resume).recipe if args.resume else load_recipe(args.recipe, args.set)
