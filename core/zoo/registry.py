@@ -55,12 +55,12 @@ class Entry:
 
     kind: str
     name: str
-    factory: Callable[..., Any]
+    factory: Callable[..., Any] = field(repr=False)
     owner: str
     version: str
     offered: tuple[str, ...]
     given: tuple[str, ...]
-    options: Mapping[str, Option]
+    options: Mapping[str, Option] = field(repr=False)
     aliases: tuple[str, ...] = ()
 
     @property
