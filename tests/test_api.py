@@ -1,0 +1,53 @@
+"""What `import zoo` offers beside the command line."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from commands import inside, trained  # noqa: F401  (fixtures)
+
+import zoo
+from zoo.api import count_parameters
+
+
+def test_make_takes_parts_by_name_by_table_and_as_a_class() -> None:
+    dims = zoo.Dims(16, 2, 2, 8, 32, 257)
+    made = zoo.make("position", "rope", dims, base=500)
+    assert type(made) is type(zoo.make("position", "rope", dims))
+    stories = {"name": "stories", "max_bytes": 1000}
+    factory = zoo.registry().find("corpus", "stories").factory
+    for offline in ("stories", stories, factory):
+        assert zoo.make("corpus", "tinystories", offline=offline)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: zoo.make("nrom", "rmsnorm", 8), "did you mean 'norm'"),
+        (lambda: zoo.make("norm", "rmsnrom", 8), "did you mean 'rmsnorm'"),
+        (lambda: zoo.make("norm", "rmsnorm", 8, esp=1.0), "did you mean 'eps'"),
+        (lambda: zoo.make("norm", "rmsnorm", 8, eps="small"), "expected float"),
+        (lambda: zoo.make("norm", "rmsnorm"), "dim"),
+        (lambda: zoo.make("tokenizer", "bpe", 300), "Options go by name"),
+        (lambda: zoo.make("sampler", "top_p", p=2.0), "p must be above 0"),
+        (lambda: zoo.make("corpus", "tinystories", offline="stroies"), "did you mean 'stories'"),
+    ],
+)
+def test_make_refuses_clearly(call: Any, message: str) -> None:
+    with pytest.raises(zoo.ZooError, match=message):
+        call()
+
+
+def test_build_needs_a_vocabulary() -> None:
+    recipe = zoo.load_recipe("tiny.toml", ["tokenizer=char"])
+    with pytest.raises(zoo.ZooError, match="pass vocab_size"):
+        zoo.build(recipe)
+    model = zoo.build(recipe, 60)
+    assert model.dims.vocab_size == 60
+    assert model.embedding.weight.device.type == "cpu"
+
+
+def test_parameters_are_counted_without_being_made() -> None:
+    recipe = zoo.load_recipe("tiny.toml")
+    assert count_parameters(recipe) == sum(p.numel() for p in zoo.build(recipe).parameters())

@@ -1,0 +1,186 @@
+"""`zoo train` and `zoo generate`."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from commands import error_of, inside, output_of, started, trained  # noqa: F401  (fixtures)
+
+import zoo
+from zoo import distributed, runner
+from zoo.cli import main
+from zoo.interrupts import Interrupted
+
+posix = pytest.mark.skipif(os.name != "posix", reason="signals and pipes of POSIX")
+
+ENDLESS = ("--max-new-tokens", "1000000", "--temperature", "0")
+"""Greedy, a model this young repeats one token for ever."""
+
+# ── train ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_training_ends_with_a_summary_whose_numbers_are_true(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    out = output_of(capsys, "train", "tiny.toml")
+    run = Path(next(line.split()[1] for line in out.splitlines() if line.startswith("run ")))
+    last = json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])
+    assert last["event"] == "valid"
+    assert f"{last['loss']:.4f} nats per token" in out
+    assert f"{last['bits_per_byte']:.4f} bits per byte" in out
+    (sample,) = (run / "samples").iterdir()
+    assert str(sample) in out
+    assert sample.read_text(encoding="utf-8").strip() in out
+
+
+def test_a_finished_run_resumed_tells_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    changes = ("--set", "train.steps=2", "--out", "finished")
+    told = output_of(capsys, "train", "tiny.toml", *changes)
+    assert output_of(capsys, "train", "--resume", "finished") == told
+
+
+def test_the_command_to_try_works(capsys: pytest.CaptureFixture[str]) -> None:
+    out = output_of(capsys, "train", "tiny.toml", "--set", "train.steps=2")
+    tried = shlex.split(out.splitlines()[-1].removeprefix("try: "))
+    assert tried[0] == "zoo"
+    assert output_of(capsys, *tried[1:])
+
+
+def test_a_stand_in_is_told_after_training_and_before_generating(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    corpus = '{ name = "tinystories", offline = { name = "stories", max_bytes = 40_000 } }'
+    changes = ("--set", f"data.corpus={corpus}", "--set", "train.steps=2", "--out", "stand-in")
+    out = output_of(capsys, "train", "tiny.toml", *changes)
+    (notice,) = zoo.open_run("stand-in").info["notices"]
+    assert notice in out
+    assert main(["generate", "stand-in", "--prompt", ""]) == 0
+    assert notice in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("message", ["", "saved at step 2 of 4"])
+def test_an_interrupt_says_what_was_saved(
+    signum: int,
+    message: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def interrupted(*_: Any, **__: Any) -> None:
+        raise Interrupted(signum, message)
+
+    monkeypatch.setattr(runner, "train", interrupted)
+    assert main(["train", "tiny.toml"]) == 128 + signum
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last == (f"interrupted: {message}" if message else "interrupted")
+
+
+def test_several_processes_are_launched_with_the_same_arguments(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    launched: list[Any] = []
+    monkeypatch.setattr(distributed, "launch", lambda *given: launched.append(given) or 130)
+    args = ["train", "tiny.toml", "--nproc", "2", "--set", "train.steps=3"]
+    assert main(args) == 130
+    assert launched == [(2, args)]
+    assert "model.norm" in error_of(capsys, *args, "--set", "model.norm=nope")
+    assert "a multiple of 96" in error_of(capsys, "train", "tiny.toml", "--nproc", "3")
+    assert len(launched) == 1
+
+
+# ── generate ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_generates_the_text_of_the_api(capsys: pytest.CaptureFixture[str]) -> None:
+    out = output_of(capsys, "generate", "runs/tiny-1", "--prompt", "Once é", "--seed", "5")
+    assert out == zoo.open_run("runs/tiny-1").generate("Once é", seed=5) + "\n"
+    assert out.startswith("Once é")
+
+
+def test_the_newest_run_is_the_default(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["generate", "--prompt", "a", "--max-new-tokens", "1"]) == 0
+    newest = max(Path("runs").iterdir(), key=lambda run: (run / "checkpoints").stat().st_mtime_ns)
+    assert str(newest) in capsys.readouterr().err
+
+
+def test_the_header_tells_the_seed_that_repeats_a_text(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["generate", "--prompt", "a"]) == 0
+    first = capsys.readouterr()
+    seed = first.err.split("seed ")[1].split()[0]
+    assert output_of(capsys, "generate", "--prompt", "a", "--seed", seed) == first.out
+    assert output_of(capsys, "generate", "--prompt", "a", "--seed", seed + "1") != first.out
+
+
+def test_flags_replace_the_samplers_of_the_recipe(capsys: pytest.CaptureFixture[str]) -> None:
+    def drawn(*flags: str) -> str:
+        return output_of(capsys, "generate", "runs/tiny-1", "--prompt", "a", *flags)
+
+    greedy = drawn("--temperature", "0", "--seed", "1")
+    assert greedy == drawn("--temperature", "0", "--seed", "2")
+    assert greedy == drawn("--top-k", "1", "--seed", "3")
+    assert greedy == drawn("--top-p", "1e-9", "--temperature", "2", "--seed", "4")
+    assert greedy != drawn("--temperature", "1", "--seed", "1")
+
+
+@pytest.mark.parametrize(
+    ("typed", "prompt"),
+    [("One day", "One day"), ("a\nb\n", "a\nb"), ("über\r\n", "über"), ("", "")],
+)
+def test_a_piped_prompt(typed: str, prompt: str) -> None:
+    process = started("generate", "runs/tiny-1", "--seed", "1", stdin=subprocess.PIPE)
+    out, _ = process.communicate(typed.encode())
+    expected = zoo.open_run("runs/tiny-1").generate(prompt, seed=1)
+    assert out.decode().replace("\r\n", "\n") == expected.replace("\r\n", "\n") + "\n"
+
+
+def test_samples_stand_under_headers_and_are_those_of_a_batch(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    out = output_of(
+        capsys, "generate", "runs/tiny-1", "--prompt", "a", "--num-samples", "3", "--seed", "2"
+    )
+    texts = ["a", "a", "a"]
+    for row, text in zoo.open_run("runs/tiny-1").stream(texts, seed=2):
+        texts[row] += text
+    for number, text in enumerate(texts, start=1):
+        assert f"--- sample {number} of 3 ---\n{text}\n\n" in out
+
+
+def test_a_sample_ends_before_a_stop_text(capsys: pytest.CaptureFixture[str]) -> None:
+    whole = output_of(capsys, "generate", "--prompt", "a", "--seed", "1", "--temperature", "1")
+    stop = whole[10:12]
+    cut = output_of(
+        capsys, "generate", "--prompt", "a", "--seed", "1", "--temperature", "1", "--stop", stop
+    )
+    assert cut.rstrip("\n") == "a" + whole[1:].partition(stop)[0]
+
+
+@posix
+def test_a_closed_pipe_is_met_quietly() -> None:
+    process = started("generate", "runs/tiny-1", "--prompt", "a", *ENDLESS)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    assert process.stdout.read(2)
+    process.stdout.close()
+    assert len(process.stderr.read().splitlines()) == 1  # the header
+    assert process.wait() == 128 + signal.SIGPIPE
+
+
+@posix
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_text_ends_with_its_line(signum: int) -> None:
+    process = started("generate", "runs/tiny-1", "--prompt", "a", *ENDLESS)
+    assert process.stdout is not None
+    begun = process.stdout.read(2)
+    process.send_signal(signum)
+    out, err = process.communicate()
+    assert process.returncode == 128 + signum
+    assert (begun + out).endswith(b"\n")
+    assert err.decode().splitlines()[1:] == ["interrupted"]
