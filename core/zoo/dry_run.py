@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -74,14 +75,14 @@ def dry_run(recipe: Recipe, refuse: Callable[[At, str], None]) -> None:
 def uncovered(made: Any, params: Sequence[Param]) -> str | None:
     """What is wrong if an optimizer, or a list of them, doesn't cover each parameter once."""
     optimizers = made if isinstance(made, list) else [made]
-    covered = [
-        id(tensor)
+    covered = Counter(
+        tensor
         for optimizer in optimizers
         for group in optimizer.param_groups
         for tensor in group["params"]
-    ]
+    )
     for param in params:
-        if (times := covered.count(id(param.tensor))) != 1:
+        if (times := covered[param.tensor]) != 1:
             return f"updates {param.name} {times} times a step instead of once"
     return None
 
