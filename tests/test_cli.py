@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from commands import RECIPE, error_of, inside, output_of, started, trained  # noqa: F401  (fixtures)
+from commands import error_of, inside, output_of, started, trained  # noqa: F401  (fixtures)
 
 import zoo
 from zoo import cli, runner

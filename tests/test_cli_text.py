@@ -20,7 +20,7 @@ TEXT = "the cat sat on the mat 🐈\n" * 40 + "<|endoftext|>" + "a dog — a dog
 def tokenizer_dir(tmp_path: Path) -> Path:
     text = tmp_path / "text.txt"
     text.write_text(TEXT, encoding="utf-8", newline="")
-    options = ("--vocab-size", "280", "--out", str(tmp_path / "bpe"))
+    options = ("--vocab-size", "280", "-o", str(tmp_path / "bpe"))
     assert main(["tokenizer", "train", str(text), *options]) == 0
     return tmp_path / "bpe"
 

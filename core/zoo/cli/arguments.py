@@ -23,6 +23,12 @@ class Formatter(argparse.RawDescriptionHelpFormatter):
     def __init__(self, prog: str) -> None:
         super().__init__(prog, max_help_position=28)
 
+    def _format_action_invocation(self, action: argparse.Action) -> str:
+        """``-o, --out DIR``, as Python 3.13 and later write it."""
+        if not action.option_strings or action.nargs == 0:
+            return super()._format_action_invocation(action)
+        return f"{', '.join(action.option_strings)} {action.metavar or action.dest.upper()}"
+
 
 class Parser(argparse.ArgumentParser):
     """Reports a mistake the way every other one is reported."""

@@ -56,7 +56,9 @@ def add_train_arguments(parser: Parser) -> None:
     parser.add_argument(
         "files", metavar="FILE", nargs="+", type=Path, help="a text file, a folder or a pattern"
     )
-    parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="where it is saved")
+    parser.add_argument(
+        "-o", "--out", metavar="DIR", type=Path, required=True, help="where it is saved"
+    )
     parser.add_argument(
         "--name", default="bpe", help="which one of `zoo list tokenizer` (default: bpe)"
     )
@@ -78,7 +80,7 @@ def add_encode_arguments(parser: Parser) -> None:
     add_tokenizer_option(parser)
     parser.add_argument("--file", metavar="FILE", type=existing_file, help="encode a file")
     parser.add_argument(
-        "--out", metavar="FILE.npy", type=Path, help="save the ids instead of printing them"
+        "-o", "--out", metavar="FILE.npy", type=Path, help="save the ids instead of printing them"
     )
     add_plugin_option(parser)
     parser.set_defaults(run=run_encode)
