@@ -26,8 +26,9 @@ def choose_device(name: str) -> torch.device:
         device = torch.device(name)
         if device.type == "cuda":
             device = torch.device("cuda", local_rank() if device.index is None else device.index)
-            torch.cuda.set_device(device)
         torch.empty(1, device=device)
+        if device.type == "cuda":
+            torch.cuda.set_device(device)
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
         raise ZooError(
