@@ -109,3 +109,39 @@ def test_every_shipped_recipe_is_right(path: Path, tmp_path: Path) -> None:
     text.write_text("To be, or not to be.\n" * 10_000, encoding="utf-8")
     mine = path.stem.startswith("shakespeare")
     assert zoo.check(path, [f"data.corpus.files=['{text.as_posix()}']"] if mine else []) == []
+
+
+def test_the_smoke_recipe_runs(tmp_path: Path) -> None:
+    run = zoo.train(zoo.load_recipe(ROOT / "recipes" / "smoke.toml"), out=tmp_path / "run")
+    losses = [record["loss"] for record in run.metrics if record["event"] == "valid"]
+    assert losses[-1] < losses[0]
+    assert (run.dir / "plots" / "loss.png").read_bytes().startswith(b"\x89PNG")
+
+
+VARIANTS = sorted((ROOT / "recipes").glob("tinystories-*.toml"))
+
+
+@pytest.mark.parametrize(
+    "path", [p for p in VARIANTS if "17m" not in p.stem], ids=lambda path: path.stem
+)
+def test_every_variant_runs_at_a_smaller_size(path: Path, tmp_path: Path) -> None:
+    sizes = {"d_model": 16, "n_layers": 2, "n_heads": 2, "max_seq_len": 64}
+    train = {"steps": 3, "batch_tokens": 512, "eval_tokens": 512}
+    changes = [
+        "data.corpus={name='stories', max_bytes=100000, valid_bytes=20000}",
+        "tokenizer.vocab_size=300",
+        *(f"model.{name}={size}" for name, size in sizes.items()),
+        *(f"train.{name}={size}" for name, size in train.items()),
+        *(["scheduler.warmup=1"] if "sgd" not in path.stem else []),
+    ]
+    run = zoo.train(zoo.load_recipe(path, changes), out=tmp_path / "run")
+    assert run.summary["state"] == "finished"
+
+
+def test_the_character_recipe_runs_on_a_text_of_ones_own(tmp_path: Path) -> None:
+    text = tmp_path / "mine.txt"
+    text.write_text("To be, or not to be, that is the question.\n\n" * 3000, encoding="utf-8")
+    recipe = ROOT / "recipes" / "shakespeare-char.toml"
+    changes = [f"data.corpus.files=['{text.as_posix()}']", "train.steps=3", "scheduler.warmup=1"]
+    run = zoo.train(zoo.load_recipe(recipe, changes), out=tmp_path / "run")
+    assert run.tokenizer.decode(run.tokenizer.encode("question")) == "question"

@@ -47,7 +47,11 @@ def resume(path: str | Path) -> Run:
 def _run(recipe: Recipe, *, out: Path | None, resumed: Run | None) -> Run:
     device = choose_device(recipe.train.device)
     with Interrupts() as interrupts, process_group(device) as group:
-        precision = group.from_first(choose_precision(recipe.train.precision, device))
+        precision = group.from_first(
+            resumed.checkpoint.state["precision"]  # not measured anew, which might fall otherwise
+            if resumed is not None
+            else choose_precision(recipe.train.precision, device)
+        )
         tokens = _prepare(recipe, group, resumed)
         trainer = Trainer(recipe, tokens, group, device, precision)
         if resumed is not None:
@@ -179,6 +183,7 @@ class Session:
                 "best": self.best,
                 "valid": self.valid,
                 "data": trainer.data.key,
+                "precision": trainer.precision,
                 "optimizer": numbers,
                 "plugins": self.recipe.plugins,
                 "label": self.info.label,

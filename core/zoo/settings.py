@@ -72,11 +72,12 @@ class GenerateOptions:
 
     Attributes:
         samplers: reshape the distribution of the next token, one after the other.
-        max_new_tokens: where a text ends at the latest.
+        max_new_tokens: where a text ends at the latest; "none" for 256 tokens, or as many as the
+            model's positions allow.
     """
 
     samplers: Sequence[Make[Sampler]] = (ref("temperature", value=0.8), ref("top_p", p=0.95))
-    max_new_tokens: int = 256
+    max_new_tokens: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
