@@ -92,12 +92,14 @@ def test_describe_shows_options_source_and_lines_that_a_recipe_takes(
     assert find_component(zoo.registry(), kind, table.pop("name"), table).entry is entry
 
 
-@pytest.mark.parametrize("section", ["data", "model", "train", "generate"])
+@pytest.mark.parametrize("section", ["data", "model", "params", "train", "generate"])
 def test_describe_explains_every_key_of_a_section(
     section: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     described = output_of(capsys, "describe", section).partition("\noptions\n")
-    resolved = zoo.load_recipe("tiny.toml").resolved()[section]
+    rule = '[{ role = "vector", weight_decay = 0 }]'
+    resolved = zoo.load_recipe("tiny.toml", [f"params={rule}"]).resolved()[section]
+    resolved = resolved[0] if section == "params" else resolved
     assert {line.split()[0] for line in described[2].splitlines()} == set(resolved)
     if section != "model":
         assert all(f"    {key}: " in described[0] for key in resolved)

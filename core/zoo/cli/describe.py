@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from zoo.registry import Entry, Registry
     from zoo.signature import Option
 
-SECTIONS = ("data", "model", "train", "generate")
+SECTIONS = ("data", "model", "params", "train", "generate")
 
 USAGE = "KIND [NAME] [options]   or   zoo describe SECTION"
 EXAMPLES = f"""\
@@ -80,18 +80,14 @@ def described_kind(kind: Kind, registry: Registry) -> str:
 
 
 def described_section(section: str) -> str:
-    from zoo import settings
-    from zoo.model import Decoder
+    from zoo.recipe import sections
+    from zoo.settings import ParamRule
     from zoo.signature import read_signature
 
-    factory: type = {
-        "data": settings.DataOptions,
-        "model": Decoder,
-        "train": settings.TrainOptions,
-        "generate": settings.GenerateOptions,
-    }[section]
+    factory = {**sections(), "params": ParamRule}[section]
+    heading = "[[params]]" if section == "params" else f"[{section}]"
     options = described_options(read_signature(factory).options)
-    return f"[{section}] of a recipe\n\n{inspect.getdoc(factory)}\n\n{options}"
+    return f"{heading} of a recipe\n\n{inspect.getdoc(factory)}\n\n{options}"
 
 
 def described_options(options: Mapping[str, Option]) -> str:
