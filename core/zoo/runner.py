@@ -104,7 +104,7 @@ class Session:
         self.eval_every = settings.eval_every or max(1, trainer.total_steps // EVALUATIONS)
         self.checkpoint_every = settings.checkpoint_every or self.eval_every
         self.best: dict[str, Any] | None = None
-        self.valid: dict[str, float] = {}
+        self.valid: dict[str, Any] = {}
         self.clock = Clock(trainer)
         self.info = RunInfo(
             dir=run_dir,
@@ -156,7 +156,7 @@ class Session:
 
     def evaluate(self) -> None:
         self.notify("phase_changed", "evaluating")
-        self.valid = self.trainer.evaluate()
+        self.valid = {"step": self.trainer.step, **self.trainer.evaluate()}
         lr = self.trainer.lr_at(max(0, self.trainer.step - 1))
         self.record("valid", "eval_ended", lr=lr, **self.valid)
         self.notify("phase_changed", "training")
@@ -169,8 +169,9 @@ class Session:
         trainer = self.trainer
         names: dict[Tensor, str] = {p.tensor: p.name for p in trainer.params}
         tensors, numbers = checkpoint.flatten_optimizers(trainer.optimizers, names)
-        if self.valid and (self.best is None or self.valid["loss"] < self.best["loss"]):
-            self.best = {"loss": self.valid["loss"], "step": trainer.step}
+        evaluated_now = self.valid.get("step") == trainer.step
+        if evaluated_now and (self.best is None or self.valid["loss"] < self.best["loss"]):
+            self.best = self.valid
         path = checkpoint.save(
             self.dir / "checkpoints",
             trainer.step,
