@@ -72,9 +72,9 @@ class Story(Telling):
         return who
 
     def _named(self, names: Sequence[str], kind: Kind, male: bool, trait: str) -> Character:
-        name = self.pick(names)
+        name = self.favour(names)
         while name in self.cast:
-            name = self.pick(names)
+            name = self.favour(names)
         return self.add(name, kind, male, trait)
 
     def _elder(
