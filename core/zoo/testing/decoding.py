@@ -1,0 +1,122 @@
+"""Whether a model that decodes with a cache says what a full forward says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from zoo.cache import DecodingState
+from zoo.model import Decoder
+from zoo.testing.bench import DIMS, named
+from zoo.testing.compare import Complaints, differing, disturbed
+
+CHUNKS = {
+    "token by token": 12 * [1],
+    "a prompt, then tokens": [7, 1, 1, 1, 1, 1],
+    "in chunks": [4, 1, 3, 4],
+    "at once": [12],
+}
+PROMPTS = {"a padded prompt at once": [12], "a padded prompt in chunks": [5, 7]}
+FLOAT64 = 1e-6  # logits are float32, and so are many tables of positions
+
+
+def decoder(
+    attention: Any, position: Any, *, max_seq_len: int = DIMS.max_seq_len, **changes: Any
+) -> Decoder:
+    """A model of two layers in float64, its weights moved from where they begin.
+
+    They are the same for every ``max_seq_len`` as long as no weight depends on it.
+    """
+    parts = {
+        "norm": named("norm", "rmsnorm"),
+        "activation": named("activation", "swiglu"),
+        "feedforward": named("feedforward", "mlp"),
+        "loss": named("loss", "cross_entropy"),
+    }
+    model = Decoder(
+        DIMS.vocab_size,
+        d_model=DIMS.d_model,
+        n_layers=DIMS.n_layers,
+        n_heads=DIMS.n_heads,
+        max_seq_len=max_seq_len,
+        attention=attention,
+        position=position,
+        **{**parts, **changes},
+    )
+    moved: Decoder = disturbed(model.double())
+    return moved
+
+
+@torch.no_grad()
+def decoded(
+    model: Decoder, ids: Tensor, chunks: Sequence[int], state: DecodingState | None = None
+) -> Tensor:
+    """The logits after each chunk of ids (B, T), (B, chunks, V)."""
+    assert sum(chunks) == ids.shape[1]
+    state = state if state is not None else model.new_state(len(ids))
+    return torch.stack([model.decode(part, state) for part in ids.split(chunks, dim=1)], dim=1)
+
+
+def after(logits: Tensor, chunks: Sequence[int]) -> Tensor:
+    """The same of a full forward's logits (B, T, V)."""
+    return logits[:, [end - 1 for end in accumulate(chunks)]]
+
+
+@torch.no_grad()
+def full(model: Decoder, ids: Tensor) -> Tensor:
+    """The logits of a full forward, (B, T, V)."""
+    logits: Tensor = model(ids)
+    return logits
+
+
+def padded(prompts: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """Prompts of different lengths, padded on the left, and how much of each row is padding."""
+    longest = max(map(len, prompts))
+    padding = torch.tensor([longest - len(prompt) for prompt in prompts])
+    rows = [torch.cat((prompt.new_zeros(longest - len(prompt)), prompt)) for prompt in prompts]
+    return torch.stack(rows), padding
+
+
+def some_ids(*shape: int) -> Tensor:
+    return torch.randint(DIMS.vocab_size, shape)
+
+
+def in_chunks(model: Decoder, tolerance: float = FLOAT64) -> Complaints:
+    """However the tokens are cut into calls."""
+    ids = some_ids(3, 12)
+    logits = full(model, ids)
+    for how, chunks in CHUNKS.items():
+        yield from differing(how, decoded(model, ids, chunks), after(logits, chunks), tolerance)
+
+
+def ragged(model: Decoder, tolerance: float = FLOAT64) -> Complaints:
+    """Where prompts of different lengths are padded on the left, each row as if it were alone."""
+    ids, padding = padded([some_ids(length) for length in (3, 12, 7)])
+    ids = torch.cat((ids, some_ids(3, 4)), dim=1)
+    for how, prompt in PROMPTS.items():
+        state = model.new_state(3, padding=padding)
+        logits = decoded(model, ids, [*prompt, 1, 1, 1, 1], state)[:, -5:]
+        for row, skip in enumerate(padding.tolist()):
+            alone = full(model, ids[row : row + 1, skip:])[0, -5:]
+            yield from differing(f"{how}, {skip} of it padding", logits[row], alone, tolerance)
+
+
+def rows_selected(model: Decoder, tolerance: float = FLOAT64) -> Complaints:
+    """After rows were chosen, doubled and put in another order, each as if it were alone."""
+    ids, padding = padded([some_ids(length) for length in (3, 7, 5)])
+    state = model.new_state(3, padding=padding)
+    decoded(model, ids, [7], state)
+    rows = torch.tensor([2, 0, 0])
+    state.select(rows)
+    ids = torch.cat((ids[rows], some_ids(3, 3)), dim=1)
+    logits = decoded(model, ids[:, 7:], [1, 1, 1], state)
+    for row, skip in enumerate(padding[rows].tolist()):
+        alone = full(model, ids[row : row + 1, skip:])[0, -3:]
+        yield from differing("rows that were selected", logits[row], alone, tolerance)
+
+
+EVERY_WAY = (in_chunks, ragged, rows_selected)

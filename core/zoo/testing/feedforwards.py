@@ -1,0 +1,56 @@
+"""Feed-forward parts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from zoo.component import Component
+from zoo.model import as_out
+from zoo.testing.bench import DIMS, Bench, build, no_module, unfit_sums
+from zoo.testing.compare import Complaints
+
+
+def make(component: Component) -> Any:
+    return component(build("blocks.0.feedforward"))
+
+
+def run(feedforward: Any, x: Tensor) -> Tensor:
+    return as_out(feedforward(x)).y
+
+
+bench = Bench(make, run)
+
+
+def made(component: Component) -> Complaints:
+    """Given build, it makes a torch.nn.Module."""
+    yield from no_module(make(component))
+
+
+def width_kept(component: Component) -> Complaints:
+    """(B, T, d_model) -> (B, T, d_model), as y or in an Out."""
+    feedforward = make(component)
+    for lead in ((1, 1), (2, 5)):
+        x = torch.randn(*lead, DIMS.d_model)
+        y = run(feedforward, x)
+        if y.shape != x.shape:
+            yield f"{tuple(x.shape)} in, {tuple(y.shape)} out"
+
+
+def sums_beside_the_output(component: Component) -> Complaints:
+    """Losses in an Out are single numbers, and statistics come back through after_step(stats)."""
+    feedforward = make(component)
+    yield from unfit_sums(feedforward, feedforward(torch.randn(2, 5, DIMS.d_model)))
+
+
+PROPERTIES = (
+    made,
+    width_kept,
+    bench.type_kept,
+    bench.finite,
+    bench.tokens_alone,
+    sums_beside_the_output,
+    *bench.of_weights,
+)
