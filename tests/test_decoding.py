@@ -1,30 +1,28 @@
 """Cached decoding equals a full forward, for every attention × position pair.
 
 Every registered attention and position is taken up by itself; an attention with required options
-needs a line in ``REQUIRED``.
+needs a line in ``REQUIRED``. What is asked of a pair is asked by ``zoo.testing`` too; here it is
+asked of all of them, and of windows in models of several layers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import partial
-from itertools import accumulate
 from typing import Any, NamedTuple
 
 import pytest
 import torch
-from torch import Tensor
 
 import zoo
 from zoo.model import Decoder
+from zoo.testing import decoding
+from zoo.testing.bench import DIMS
+from zoo.testing.compare import differing
+from zoo.testing.decoding import after, decoded, full, padded, some_ids
 
-VOCAB = 50
-CONTEXT = 16
 REQUIRED: dict[str, dict[str, Any]] = {"sliding": {"window": 5}}
-TOLERANCE = {  # logits are float32, whatever the model is
-    torch.float32: {"atol": 1e-5, "rtol": 1e-5},
-    torch.float64: {"atol": 3e-7, "rtol": 3e-7},
-}
+TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-6}  # logits are float32, whatever the model is
 
 
 class Case(NamedTuple):
@@ -35,23 +33,15 @@ class Case(NamedTuple):
     def __str__(self) -> str:
         return "-".join([self.attention, self.position, *map(str, self.options.values())])
 
-    def decoder(self, max_seq_len: int = CONTEXT, **changes: Any) -> Decoder:
+    def decoder(self, max_seq_len: int = DIMS.max_seq_len) -> Decoder:
         """A model of two layers in float64, its weights the same for every ``max_seq_len``."""
-
-        def entry(kind: str, name: str) -> Any:
-            return zoo.registry().find(kind, name).factory
-
-        options = {**REQUIRED.get(self.attention, {}), **self.options}
-        parts: dict[str, Any] = {
-            "norm": entry("norm", "rmsnorm"),
-            "activation": entry("activation", "swiglu"),
-            "feedforward": entry("feedforward", "mlp"),
-            "loss": entry("loss", "cross_entropy"),
-            "position": entry("position", self.position),
-            "attention": partial(entry("attention", self.attention), **options),
-        }
-        sizes = {"d_model": 32, "n_layers": 2, "n_heads": 4, "max_seq_len": max_seq_len}
-        return Decoder(VOCAB, **sizes, **{**parts, **changes}).double().eval()
+        registry = zoo.registry()
+        attention = registry.find("attention", self.attention).factory
+        return decoding.decoder(
+            partial(attention, **{**REQUIRED.get(self.attention, {}), **self.options}),
+            registry.find("position", self.position).factory,
+            max_seq_len=max_seq_len,
+        )
 
 
 def cases() -> Iterator[Case]:
@@ -78,40 +68,10 @@ endless = pytest.mark.parametrize(
     [
         case
         for case in CASES
-        if case.attention in ("full", "sliding") and case.decoder().positions[0].limit is None
+        if case.attention in ("full", "sliding") and case.decoder().position_limit is None
     ],
     ids=str,
 )
-
-
-def some_ids(rows: int, length: int) -> Tensor:
-    return torch.randint(VOCAB, (rows, length))
-
-
-def decoded(model: Decoder, ids: Tensor, chunks: Sequence[int], state: Any = None) -> Tensor:
-    """The logits after each chunk of these ids, (B, chunks, V)."""
-    assert sum(chunks) == ids.shape[1]
-    state = state if state is not None else model.new_state(len(ids))
-    return torch.stack([model.decode(part, state) for part in ids.split(chunks, dim=1)], dim=1)
-
-
-def after(logits: Tensor, chunks: Sequence[int]) -> Tensor:
-    """The same of a full forward's logits (B, T, V)."""
-    return logits[:, [end - 1 for end in accumulate(chunks)]]
-
-
-def padded(prompts: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-    """Prompts of different lengths, padded on the left, and how much of each row is padding."""
-    longest = max(map(len, prompts))
-    padding = torch.tensor([longest - len(prompt) for prompt in prompts])
-    rows = [torch.cat((prompt.new_zeros(longest - len(prompt)), prompt)) for prompt in prompts]
-    return torch.stack(rows), padding
-
-
-@pytest.fixture(autouse=True)
-def _no_gradients() -> Iterator[None]:
-    with torch.no_grad():
-        yield
 
 
 def test_there_are_pairs_to_test() -> None:
@@ -122,47 +82,10 @@ def test_there_are_pairs_to_test() -> None:
 
 @every_pair
 @pytest.mark.parametrize("dtype", TOLERANCE, ids=str)
-@pytest.mark.parametrize(
-    "chunks",
-    [[7] + 5 * [1], 12 * [1], [4, 1, 3, 4], [12]],
-    ids=["a prompt and tokens", "tokens", "a prompt in chunks", "a prompt"],
-)
-def test_decoding_equals_a_full_forward(case: Case, chunks: list[int], dtype: torch.dtype) -> None:
-    model, ids = case.decoder().to(dtype), some_ids(3, 12)
-    expected = after(model(ids), chunks)
-    torch.testing.assert_close(decoded(model, ids, chunks), expected, **TOLERANCE[dtype])
-
-
-@every_pair
-@pytest.mark.parametrize("dtype", TOLERANCE, ids=str)
-@pytest.mark.parametrize("prompt", [[12], [5, 7]], ids=["prompt at once", "prompt in chunks"])
-def test_padded_prompts_equal_each_row_alone(
-    case: Case, prompt: list[int], dtype: torch.dtype
-) -> None:
+@pytest.mark.parametrize("way", decoding.EVERY_WAY, ids=lambda way: way.__name__)
+def test_decoding_equals_a_full_forward(case: Case, dtype: torch.dtype, way: Any) -> None:
     model = case.decoder().to(dtype)
-    ids, padding = padded([some_ids(1, length)[0] for length in (3, 12, 7)])
-    ids = torch.cat((ids, some_ids(3, 4)), dim=1)
-    chunks = [*prompt, 1, 1, 1, 1]
-    logits = decoded(model, ids, chunks, model.new_state(3, padding=padding))
-    assert logits.isfinite().all()
-    for row, skip in enumerate(padding.tolist()):
-        alone = model(ids[row : row + 1, skip:])[:, -5:]
-        torch.testing.assert_close(logits[row : row + 1, -5:], alone, **TOLERANCE[dtype])
-
-
-@every_pair
-def test_selected_rows_go_on_as_if_alone(case: Case) -> None:
-    model = case.decoder()
-    ids, padding = padded([some_ids(1, length)[0] for length in (3, 7, 5)])
-    state = model.new_state(3, padding=padding)
-    model.decode(ids, state)
-    rows = torch.tensor([2, 0, 0])
-    state.select(rows)
-    ids = torch.cat((ids[rows], some_ids(3, 3)), dim=1)
-    logits = decoded(model, ids[:, 7:], [1, 1, 1], state)
-    for row, skip in enumerate(padding[rows].tolist()):
-        alone = model(ids[row : row + 1, skip:])[:, -3:]
-        torch.testing.assert_close(logits[row : row + 1], alone, **TOLERANCE[torch.float64])
+    assert list(way(model, TOLERANCE[dtype])) == []
 
 
 @endless
@@ -174,26 +97,25 @@ def test_selected_rows_go_on_as_if_alone(case: Case) -> None:
 def test_past_max_seq_len_decoding_equals_a_full_forward_with_a_window(
     case: Case, chunks: list[int]
 ) -> None:
-    model, longer = case.decoder(), windowed(case)
     ids = some_ids(2, 40)
-    expected = after(longer(ids), chunks)
-    torch.testing.assert_close(decoded(model, ids, chunks), expected, **TOLERANCE[torch.float64])
+    asked = after(full(windowed(case), ids), chunks)
+    assert list(differing("logits", decoded(case.decoder(), ids, chunks), asked)) == []
 
 
 @endless
 def test_past_max_seq_len_padded_rows_equal_each_row_alone(case: Case) -> None:
     model, longer = case.decoder(), windowed(case)
-    ids, padding = padded([some_ids(1, 12)[0], some_ids(1, 5)[0]])
+    ids, padding = padded([some_ids(12), some_ids(5)])
     ids = torch.cat((ids, some_ids(2, 28)), dim=1)
     logits = decoded(model, ids, [12] + 28 * [1], model.new_state(2, padding=padding))
     for row, skip in enumerate(padding.tolist()):
-        alone = longer(ids[row : row + 1, skip:])[:, -29:]
-        torch.testing.assert_close(logits[row : row + 1], alone, **TOLERANCE[torch.float64])
+        alone = full(longer, ids[row : row + 1, skip:])[0, -29:]
+        assert list(differing("logits", logits[row], alone)) == []
 
 
 def windowed(case: Case) -> Decoder:
     """The same weights with a context of 64, its attention sliding in the window of ``case``."""
-    window = REQUIRED.get(case.attention, {"window": CONTEXT})["window"]
+    window = REQUIRED.get(case.attention, {"window": DIMS.max_seq_len})["window"]
     model = Case("sliding", case.position, {**case.options, "window": window}).decoder(64)
     model.load_state_dict(case.decoder().state_dict())
     return model
@@ -203,6 +125,6 @@ def windowed(case: Case) -> Decoder:
 def test_positions_that_end_are_refused_past_their_end(attention: str) -> None:
     model = Case(attention, "learned", {}).decoder()
     state = model.new_state(1)
-    model.decode(some_ids(1, CONTEXT), state)
+    decoded(model, some_ids(1, DIMS.max_seq_len), [DIMS.max_seq_len], state)
     with pytest.raises(ValueError, match="positions end at 16 tokens"):
         model.decode(some_ids(1, 1), state)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from zoo.cache import DecodingState
 from zoo.model import Decoder
+from zoo.parts import seeded
 from zoo.testing.bench import DIMS, named
 from zoo.testing.compare import Complaints, differing, disturbed
 
@@ -24,30 +25,23 @@ PROMPTS = {"a padded prompt at once": [12], "a padded prompt in chunks": [5, 7]}
 FLOAT64 = 1e-6  # logits are float32, and so are many tables of positions
 
 
-def decoder(
-    attention: Any, position: Any, *, max_seq_len: int = DIMS.max_seq_len, **changes: Any
-) -> Decoder:
-    """A model of two layers in float64, its weights moved from where they begin.
-
-    They are the same for every ``max_seq_len`` as long as no weight depends on it.
-    """
-    parts = {
-        "norm": named("norm", "rmsnorm"),
-        "activation": named("activation", "swiglu"),
-        "feedforward": named("feedforward", "mlp"),
-        "loss": named("loss", "cross_entropy"),
-    }
+def decoder(attention: Any, position: Any, *, max_seq_len: int = DIMS.max_seq_len) -> Decoder:
+    """A model of two layers in float64, its weights moved from where they begin, always alike."""
     model = Decoder(
         DIMS.vocab_size,
         d_model=DIMS.d_model,
         n_layers=DIMS.n_layers,
         n_heads=DIMS.n_heads,
         max_seq_len=max_seq_len,
-        attention=attention,
+        norm=named("norm", "rmsnorm"),
+        activation=named("activation", "swiglu"),
         position=position,
-        **{**parts, **changes},
+        attention=attention,
+        feedforward=named("feedforward", "mlp"),
+        loss=named("loss", "cross_entropy"),
     )
-    moved: Decoder = disturbed(model.double())
+    with seeded(0, "moved"):
+        moved: Decoder = disturbed(model.double())
     return moved
 
 

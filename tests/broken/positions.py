@@ -1,0 +1,55 @@
+"""Positions that each break something that the core relies on."""
+
+from __future__ import annotations
+
+import math
+
+from torch import Tensor
+
+from broken.case import Case
+from zoo.seq import Seq
+from zoo_builtin.positions import ALiBi, RoPE
+
+
+class Misspelt(RoPE):
+    acts_on = frozenset({"queries"})
+
+
+class WithoutMethod(RoPE):
+    acts_on = frozenset({"qk", "scores"})
+
+
+class TooShort(RoPE):
+    limit = 8
+
+
+class Wide(RoPE):
+    def rotate(self, x_BHTD: Tensor, seq: Seq, key: bool = False) -> Tensor:
+        return super().rotate(x_BHTD, seq, key).double()
+
+
+class ByPlace(RoPE):
+    def rotate(self, x_BHTD: Tensor, seq: Seq, key: bool = False) -> Tensor:
+        return super().rotate(x_BHTD, Seq.of_length(x_BHTD.shape[2], x_BHTD.device), key)
+
+
+class Masking(ALiBi):
+    def bias(self, q_pos: Tensor, k_pos: Tensor) -> Tensor:
+        later = k_pos[:, None, None, :] > q_pos[:, None, :, None]
+        return super().bias(q_pos, k_pos).masked_fill(later, -math.inf)
+
+
+CASES = [
+    Case("position", Misspelt, "made", "acts_on is frozenset({'queries'})"),
+    Case("position", WithoutMethod, "made", "it acts on scores and has no method bias"),
+    Case(
+        "position",
+        TooShort,
+        "limit_told",
+        "limit is 8 where max_seq_len is 16",
+        ("decoding_agrees",),
+    ),
+    Case("position", Wide, "shapes_and_types", "rotate: float32 (2, 4, 5, 8) in, float64"),
+    Case("position", ByPlace, "by_pos_alone", "rotate: differs", ("decoding_agrees",)),
+    Case("position", Masking, "finite_everywhere", "values are not finite", ("finite",)),
+]
