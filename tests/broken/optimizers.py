@@ -109,6 +109,6 @@ CASES = [
     Case("optimizer", Demanding, "options_have_defaults", "lr has none", options={"lr": 0.1}),
     Case("optimizer", StateAside, "state_saved", "after 4 steps, a restart and 3 more: differs"),
     Case("optimizer", Uphill, "goes_downhill", "from "),
-    Case("optimizer", OneWay, "eval_and_back", "after eval() and train(): differs"),
+    Case("optimizer", OneWay, "eval_and_back", "after eval and train: differs"),
     Case("optimizer", Measuring, "made_without_weights", "meta"),
 ]

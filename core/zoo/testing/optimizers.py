@@ -167,7 +167,7 @@ def state_saved(component: Component) -> Complaints:
 
 
 def eval_and_back(component: Component) -> Complaints:
-    """Where it has eval() and train(), they swap the weights and swap them back exactly."""
+    """Where it has methods eval and train, they swap the weights and swap them back exactly."""
     params = some_params()
     optimizers = make(component, params)
     take_steps(optimizers, params, range(4))
@@ -175,7 +175,7 @@ def eval_and_back(component: Component) -> Complaints:
     swap(optimizers, "eval")
     swap(optimizers, "train")
     for name, value in values(params).items():
-        yield from differing(f"{name} after eval() and train()", value, before[name], 0)
+        yield from differing(f"{name} after eval and train", value, before[name], 0)
 
 
 def swap(optimizers: Optimizers, mode: str) -> None:
