@@ -61,11 +61,9 @@ def test_the_table_of_contracts_is_true() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_has_built_in_components_with_docstrings(kind: str) -> None:
-    entries = [entry for entry in zoo.registry().entries(kind) if entry.factory.__doc__]
-    assert len(entries) >= 1
-    assert all(entry.summary.endswith((".", ":")) for entry in entries), [
-        entry.name for entry in entries if not entry.summary.endswith((".", ":"))
-    ]
+    entries = zoo.registry().entries(kind)
+    assert entries
+    assert [entry.name for entry in entries if not entry.summary.endswith((".", ":"))] == []
 
 
 def test_readme_names_every_command() -> None:
@@ -78,7 +76,7 @@ def test_readme_names_every_command() -> None:
 def test_readme_llama_table_names_weights_that_exist() -> None:
     page = (ROOT / "README.md").read_text(encoding="utf-8")
     told = set(re.findall(r"^\| `([\w.]+\.weight)`", page, re.MULTILINE))
-    model = zoo.build(zoo.load_recipe(ROOT / "recipes" / "smoke.toml", ["model.tie_embeddings=false"]))
+    model = zoo.build(zoo.load_recipe(ROOT / "recipes" / "smoke.toml"))
     there = {re.sub(r"\.\d+\.", ".N.", name) for name in model.state_dict()}
     twins = {name for name in there if re.search(r"\.(k|v|up)\.weight$", name)}
     assert told == there - twins

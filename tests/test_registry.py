@@ -25,6 +25,9 @@ class Scale:
 
 
 class Mixer:
+    accepts: frozenset[str] = frozenset()
+    new_cache = dict
+
     def __init__(
         self,
         build: Any,
@@ -170,10 +173,10 @@ def test_resolved_options_are_complete_and_resolve_to_the_same(registry: Registr
     mixer = find_component(registry, "attention", "mixer", options)
     table = mixer.resolved()
     assert table == {
-        "name": "mixer",
+        "name": "mine:mixer",
         "window": 4,
-        "norm": {"name": "scale", "by": 3.0},
-        "norms": [{"name": "scale", "by": 2.0}] * 3,
+        "norm": {"name": "mine:scale", "by": 3.0},
+        "norms": [{"name": "mine:scale", "by": 2.0}] * 3,
         "sizes": [1],
     }
     del table["name"]
@@ -214,3 +217,29 @@ def test_a_component_that_is_its_own_part_is_refused(registry: Registry) -> None
     registry.add(registrar.entries)
     with pytest.raises(ZooError, match="is one its own part"):
         find_component(registry, "norm", "endless", {})
+
+
+def test_a_default_means_what_it_did_when_another_plug_in_takes_its_name() -> None:
+    registry = Registry()
+    builtin = Registrar("zoo", "1.0")
+    builtin.norm("scale", Scale)
+    builtin.attention("mixer", Mixer)
+    rival = Registrar("rival", "1.0")
+    rival.norm("scale", Scale)
+    registry.add([*builtin.entries, *rival.entries])
+    mixer = find_component(registry, "attention", "mixer", {"window": 4})
+    assert mixer.resolved()["norm"] == {"name": "zoo:scale", "by": 3.0}
+    with pytest.raises(ZooError, match="several plug-ins offer a norm named 'scale'"):
+        registry.find("norm", "scale")
+
+
+def test_what_lacks_a_declaration_is_refused_where_it_stands() -> None:
+    class Undeclared:
+        pass
+
+    registry = Registry()
+    mine = Registrar("mine", "1.0")
+    mine.position("lost", Undeclared)
+    registry.add(mine.entries)
+    with pytest.raises(ComponentError, match="position 'lost' has no 'acts_on'"):
+        find_component(registry, "position", "lost", {})()

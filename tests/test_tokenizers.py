@@ -10,6 +10,7 @@ import tiktoken
 import tokenizers
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from syrupy.assertion import SnapshotAssertion
 from tokenizer_cases import ALL, EOT, PLAIN, RAW, SPECIAL, SPECIALS, TEXT, TEXTS, cut, scan, trained
 
 from zoo_builtin.tokenizers import BPE, Byte, Char, bpe
@@ -201,3 +202,10 @@ def test_unknown_characters_are_named_or_replaced() -> None:
         strict.train([b"a\xff"])
     assert lenient.decode(lenient.encode("aéb")) == "a\ufffdb"
     assert lenient.decode(lenient.encode(b"\xff")) == "\ufffd"
+
+
+def test_byte_and_char_ids_stay_what_they_are(snapshot: SnapshotAssertion) -> None:
+    char = Char()
+    char.train(["hello, wörld"])
+    ids = {"byte": Byte().encode("hé!").tolist(), "char": char.encode("hello").tolist()}
+    assert ids == snapshot

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from zoo.contracts import Ref
+from zoo.contracts import KINDS, Ref
 from zoo.errors import Problem, RecipeError, ZooError, did_you_mean
 from zoo.registry import Entry, Registry
 from zoo.signature import Option
@@ -59,7 +59,7 @@ class Component:
         """Makes one from the positional arguments of its kind, of which it takes what it needs.
 
         Raises:
-            ComponentError: the constructor raised a ValueError or a TypeError.
+            ComponentError: the constructor raised, or what it made lacks what its kind declares.
         """
         offered = self.entry.offered
         if len(given) > len(offered) or not named.keys() <= set(offered):
@@ -71,19 +71,32 @@ class Component:
         taken = {name: host[name] for name in self.entry.given if name in host}
         options = {name: _in_context(value, host) for name, value in self.options.items()}
         try:
-            return self.entry.factory(**taken, **options)
+            made = self.entry.factory(**taken, **options)
         except ComponentError:
             raise
-        except (ValueError, TypeError) as error:
-            raise ComponentError(self.at, str(error)) from error
+        except Exception as error:
+            raise ComponentError(self.at, reason(error)) from error
+        for name in KINDS[self.entry.kind].declares if self.entry.kind in KINDS else ():
+            if not hasattr(made, name):
+                raise ComponentError(self.at, f"{self.entry.kind} {self.name!r} has no {name!r}")
+        return made
 
     def resolved(self) -> dict[str, Any]:
-        """The table that a recipe would write, with every option."""
-        return {"name": self.name, **as_toml(self.options)}
+        """The table that a recipe would write, with the owner and every option.
+
+        With the owner, so that it means the same when another plug-in takes the name.
+        """
+        return {"name": f"{self.entry.owner}:{self.entry.name}", **as_toml(self.options)}
 
     def __repr__(self) -> str:
         options = "".join(f", {name}={value!r}" for name, value in self.options.items())
         return f"<{self.entry.kind} {self.name!r}{options}>"
+
+
+def reason(error: Exception) -> str:
+    """An error in one line: the text of a refusal, the type too of what was not meant as one."""
+    first = (str(error).splitlines() or [""])[0]
+    return first if type(error) in (ValueError, TypeError) else f"{type(error).__name__}: {first}"
 
 
 def _in_context(value: Any, host: Mapping[str, Any]) -> Any:
@@ -144,8 +157,10 @@ class Resolver:
         """The component that a name, a table or a Ref stands for; None where it was refused."""
         if isinstance(value, Component) or not isinstance(value, (str, Mapping, Ref)):
             return value  # from Python: made to measure, or a class
-        if isinstance(value, Ref):
+        prefer = None
+        if isinstance(value, Ref):  # a default, which means what it did when it was written
             value = {"name": value.name, **value.options}
+            prefer = "zoo"
         table = {"name": value} if isinstance(value, str) else dict(value)
         name = table.pop("name", None)
         if not isinstance(name, str):
@@ -159,7 +174,7 @@ class Resolver:
             self.refuse(at, f"components nested more than {DEEPEST} deep; is one its own part?")
             return None
         try:
-            entry = self.registry.find(kind, name)
+            entry = self.registry.find(kind, name, prefer)
         except ZooError as error:
             self.refuse((*at, "name") if isinstance(value, Mapping) else at, str(error))
             return None

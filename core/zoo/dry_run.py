@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import random
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +18,7 @@ from zoo.component import ComponentError, components_in
 from zoo.contracts import Param
 from zoo.errors import ZooError
 from zoo.params import apply_rules, named_params
+from zoo.run import RunInfo
 from zoo.values import At
 
 if TYPE_CHECKING:
@@ -28,10 +32,10 @@ EXPECTED = (ZooError, ValueError, TypeError, ArithmeticError, RuntimeError, Impo
 
 
 def dry_run(recipe: Recipe, refuse: Callable[[At, str], None]) -> None:
-    """Makes corpus, tokenizer, model (on the meta device), optimizer, scheduler and samplers.
+    """Makes every part, the model on the meta device and observers for a run that never starts.
 
-    What they raise goes to ``refuse``, with the place of the part that raised it. Observers are
-    left out: they belong to a run. No source of randomness is changed.
+    What they raise goes to ``refuse``, with the place of the part that raised it. No source of
+    randomness is changed.
     """
 
     def attempt(at: At, make: Callable[[], Any]) -> Any:
@@ -50,6 +54,9 @@ def dry_run(recipe: Recipe, refuse: Callable[[At, str], None]) -> None:
             attempt(("train", "device"), lambda: torch.device(recipe.train.device))
         for sampler in recipe.generate.samplers:
             attempt(("generate", "samplers"), sampler)
+        with tempfile.TemporaryDirectory() as folder:
+            for observer in recipe.train.observers:
+                attempt(("train", "observers"), functools.partial(observer, no_run(recipe, folder)))
         if recipe.scheduler is not None:
             scheduler = recipe.scheduler
             attempt(("scheduler",), lambda: scheduler(recipe.total_steps))
@@ -70,6 +77,23 @@ def dry_run(recipe: Recipe, refuse: Callable[[At, str], None]) -> None:
             made = attempt(("optimizer",), lambda: recipe.optimizer(params))
         if made is not None and (flaw := uncovered(made, params)):
             refuse(("optimizer",), flaw)
+
+
+def no_run(recipe: Recipe, folder: str) -> RunInfo:
+    """A run to make observers for."""
+    return RunInfo(
+        dir=Path(folder),
+        name=recipe.name,
+        recipe=recipe,
+        total_steps=recipe.total_steps,
+        start_step=0,
+        label="",
+        notices=[],
+        lr_at=lambda step: 0.0,
+        params=0,
+        device="cpu",
+        precision="float32",
+    )
 
 
 def uncovered(made: Any, params: Sequence[Param]) -> str | None:

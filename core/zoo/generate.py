@@ -129,6 +129,8 @@ def draw(logits: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
     """
     uniform = torch.tensor([torch.rand((), generator=g, dtype=torch.float64) for g in generators])
     cumulative = logits.cpu().double().softmax(-1).cumsum(-1)
+    if not cumulative[:, -1].isfinite().all():
+        raise ZooError("the samplers left no token to draw: their logits are all −inf, or NaN")
     threshold = uniform[:, None] * cumulative[:, -1:]
     # Right: a draw of exactly 0 must not fall on a leading token of probability 0.
     return torch.searchsorted(cumulative, threshold, right=True).squeeze(1)

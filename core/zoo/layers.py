@@ -45,7 +45,8 @@ class Linear(nn.Module):
         self.d_out = d_out if isinstance(d_out, int) else sum(d_out.values())
         self.weight = nn.Parameter(torch.empty(self.d_out, d_in))
         for part in self.weight.data.split(list(self.parts.values()) or [self.d_out]):
-            truncated_normal_(part, scale * (std or math.sqrt(2 / (d_in + part.shape[0]))))
+            glorot = math.sqrt(2 / (d_in + part.shape[0]))
+            truncated_normal_(part, scale * (glorot if std is None else std))
 
     def forward(self, x: Tensor) -> Tensor:
         return x @ self.weight.T

@@ -114,7 +114,8 @@ class Decoder(nn.Module):
         head_dim: width of a head; None for d_model / n_heads.
         max_seq_len: context in tokens.
         norm, activation, position, attention, feedforward: the parts, each one for all layers or a
-            list tiled over them.
+            list tiled over them. A position that acts on the embedding acts once, before the first
+            layer, whichever layers name it.
         loss: what training minimises.
         tie_embeddings: whether the head uses the embedding's table.
         logit_scale: multiplies the logits; None for 1, or 1 / √d_model where embeddings are tied,
@@ -152,6 +153,8 @@ class Decoder(nn.Module):
         self.dims = dims = checked_dims(
             vocab_size, d_model, n_layers, n_heads, head_dim, max_seq_len
         )
+        check_positive(linear_std=linear_std, logit_scale=logit_scale, logit_cap=logit_cap)
+        check_positive(embedding_std=embedding_std, residual_scale=residual_scale)
         norms = per_layer(norm, n_layers)
         activations = per_layer(activation, n_layers)
 
@@ -176,7 +179,10 @@ class Decoder(nn.Module):
         for nth, maker in enumerate(distinct):
             with seeded(seed, "positions", nth):
                 positions.append(maker(dims))
-        self.positions = cast("Sequence[Position]", nn.ModuleList(positions))
+        self.positions: Sequence[Position] = positions
+        for nth, position_ in enumerate(positions):
+            if isinstance(position_, nn.Module):
+                self.add_module(f"position_{nth}", position_)
         self.position_of_layer = [distinct.index(maker) for maker in makers]
 
         blocks = []
@@ -202,10 +208,11 @@ class Decoder(nn.Module):
             weight = self.embedding.weight
         else:
             with seeded(seed, "head"):
-                std = linear_std or math.sqrt(2 / (d_model + vocab_size))
+                std = math.sqrt(2 / (d_model + vocab_size)) if linear_std is None else linear_std
                 weight = nn.Parameter(truncated_normal_(torch.empty(vocab_size, d_model), std))
-        scale = logit_scale or (d_model**-0.5 if tie_embeddings else 1.0)
-        self.head = Head(weight, scale=scale, cap=logit_cap)
+        if logit_scale is None:
+            logit_scale = d_model**-0.5 if tie_embeddings else 1.0
+        self.head = Head(weight, scale=logit_scale, cap=logit_cap)
         self.loss = loss()
 
     def forward(self, ids: Tensor, targets: Tensor | None = None) -> Tensor | Scored:
@@ -295,6 +302,7 @@ def checked_dims(
 ) -> Dims:
     """The model's sizes, head_dim filled in. Raises ValueError, with the numbers, if they clash."""
     for name, size in (
+        ("vocab_size", vocab_size),
         ("d_model", d_model),
         ("n_layers", n_layers),
         ("n_heads", n_heads),
@@ -308,6 +316,13 @@ def checked_dims(
             f"d_model = {d_model} is no multiple of n_heads = {n_heads}: change one or set head_dim"
         )
     return Dims(d_model, n_layers, n_heads, head_dim or d_model // n_heads, max_seq_len, vocab_size)
+
+
+def check_positive(**options: float | None) -> None:
+    """Raises ValueError for an option that is given and not above 0."""
+    for name, value in options.items():
+        if value is not None and value <= 0:
+            raise ValueError(f"{name} = {value}: a number above 0 is needed")
 
 
 ACTS = {"qk": "turns queries and keys", "scores": "biases scores"}

@@ -61,6 +61,11 @@ def load_plugins(files: Sequence[str | Path] = ()) -> Registry:
     return registry()
 
 
+def plugin_flags() -> str:
+    """What a command must be given to load the same local files as this one, if any."""
+    return "".join(f" --plugin {file}" for file in registry().files)
+
+
 def load_installed() -> Registry:
     """A registry of what the installed distributions offer.
 
@@ -131,6 +136,7 @@ def load_file(registry: Registry, path: Path) -> None:
     except PluginError as error:
         raise ZooError(f"{path}: this plug-in could not be loaded: {error}") from error
     registry.add(registrar.entries)
+    registry.files.append(str(path))
 
 
 def digest(data: bytes) -> str:

@@ -239,6 +239,8 @@ class Registry:
     def __init__(self) -> None:
         self._offers: dict[str, dict[str, list[Entry]]] = {kind: {} for kind in KINDS}
         self.failures: list[Failure] = []
+        self.files: list[str] = []
+        """Local files that were loaded as plug-ins, as they were named."""
 
     def add(self, entries: Iterable[Entry]) -> None:
         """Takes over what a plug-in offers."""
@@ -256,8 +258,10 @@ class Registry:
         by_name = self._of_kind(kind)
         return [entry for name in sorted(by_name) for entry in by_name[name]]
 
-    def find(self, kind: str, ref: str) -> Entry:
+    def find(self, kind: str, ref: str, prefer: str | None = None) -> Entry:
         """The component that ``"name"`` or ``"owner:name"`` stands for.
+
+        Where several plug-ins offer a bare name, that of the owner ``prefer`` is taken, if given.
 
         Raises:
             ZooError: no such kind or component, or several of that name.
@@ -265,6 +269,8 @@ class Registry:
         by_name = self._of_kind(kind)
         owner, colon, name = ref.rpartition(":")
         found = [e for e in by_name.get(name, []) if not colon or owner in e.owners]
+        if len(found) > 1 and prefer is not None:
+            found = [entry for entry in found if prefer in entry.owners] or found
         if len(found) == 1:
             return found[0]
         if found:

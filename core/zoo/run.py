@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.errors import ZooError
+from zoo.errors import RecipeError, ZooError
 
 if TYPE_CHECKING:
     from zoo.checkpoint import Checkpoint
@@ -65,9 +65,20 @@ class Run:
     @cached_property
     def recipe(self) -> Recipe:
         """The resolved recipe that the checkpoint was trained with."""
+        from zoo.plugins import registry
         from zoo.recipe import parse_recipe
 
-        return parse_recipe(self.checkpoint.recipe_toml, self.checkpoint_dir / "recipe.toml")
+        try:
+            return parse_recipe(self.checkpoint.recipe_toml, self.checkpoint_dir / "recipe.toml")
+        except RecipeError as error:
+            owners = {owner for entry in registry().entries() for owner in entry.owners}
+            used = self.checkpoint.state["plugins"].items()
+            lacking = ", ".join(f"{name} {version}" for name, version in used if name not in owners)
+            if not lacking:
+                raise
+            raise ZooError(
+                f"{self.dir} was made with {lacking}: install it, or name its file with --plugin"
+            ) from error
 
     @cached_property
     def tokenizer(self) -> Tokenizer:
@@ -123,7 +134,7 @@ class Run:
             self.tokenizer,
             prompts,
             [make() for make in settings.samplers] if samplers is None else samplers,
-            max_new_tokens=max_new_tokens or settings.max_new_tokens,
+            max_new_tokens=settings.max_new_tokens if max_new_tokens is None else max_new_tokens,
             seed=seed,
             stop=stop,
         )

@@ -18,6 +18,7 @@ from zoo.device import choose_device, choose_precision
 from zoo.distributed import Group, process_group
 from zoo.interrupts import Interrupted, Interrupts
 from zoo.paths import write_atomically
+from zoo.plugins import plugin_flags
 from zoo.run import Run, RunInfo, new_run_dir, open_run
 from zoo.trainer import Trainer
 
@@ -147,7 +148,7 @@ class Session:
                     raise Interrupted(
                         interrupts.pending or signal.SIGTERM,
                         f"saved at step {trainer.step} of {trainer.total_steps}; go on with: "
-                        f"zoo train --resume {self.dir}",
+                        f"zoo train --resume {self.dir}{plugin_flags()}",
                     )
         except BaseException as error:
             self.notify("run_ended", self.summary(error))
@@ -259,6 +260,7 @@ class Session:
         self.trainer.group.wait()
         opened = open_run(self.dir)
         opened.summary = self.summary()
+        opened.recipe = self.recipe  # which knows its registry
         return opened
 
 

@@ -150,6 +150,8 @@ class Trainer:
             add_stats(stats, scored.stats)
         sums[1] = stopping
         self.group.sum_(sums)
+        if step == 0:
+            self._check_every_parameter_took_part()
 
         loss = sums[0].item() / self.plan.tokens
         norm = clip_grad_norm_([p.tensor for p in self.params], self.clip or math.inf).item()
@@ -221,10 +223,19 @@ class Trainer:
             if callable(swap := getattr(optimizer, mode, None)):
                 swap()
 
+    def _check_every_parameter_took_part(self) -> None:
+        idle = [p.name for p in self.params if p.tensor.grad is None]
+        if idle:
+            raise ZooError(
+                f"no gradient reached {', '.join(idle)}: every parameter of a component must take "
+                "part in every training forward"
+            )
+
     def _hand_back(self, stats: dict[str, dict[str, Tensor]]) -> None:
         for path, values in stats.items():
             summed = {name: self.group.sum_(value) for name, value in values.items()}
-            self.model.get_submodule(path).after_step(summed)  # type: ignore[operator]
+            if callable(hear := getattr(self.model.get_submodule(path), "after_step", None)):
+                hear(summed)
 
 
 def add_stats(into: dict[str, dict[str, Tensor]], new: Mapping[str, Mapping[str, Tensor]]) -> None:

@@ -29,8 +29,8 @@ def gelu_tanh(x: Tensor) -> Tensor:
 
 
 def relu(x: Tensor) -> Tensor:
-    """max(x, 0), elementwise."""
-    return x.clamp(min=0)
+    """max(x, 0), elementwise, with gradient 0 at 0."""
+    return torch.where(x > 0, x, 0)
 
 
 class SiLU(nn.Module):

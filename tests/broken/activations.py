@@ -27,7 +27,7 @@ class Softmax(SwiGLU):
 
 CASES = [
     Case("activation", nn.ReLU, "signature", "'inplace'"),
-    Case("activation", nn.Tanh, "made", "fan_in is None"),
+    Case("activation", nn.Tanh, "made", "has no 'fan_in'"),
     Case("activation", Ungated, "blocks_become_one", "(24,) in, (12,) out, with fan_in 1"),
     Case("activation", WideSwiGLU, "type_kept", "bfloat16 in, float32 out"),
     Case("activation", Softmax, "tokens_alone", "a token among others and alone: differs"),

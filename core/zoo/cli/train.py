@@ -22,6 +22,7 @@ from zoo.cli.arguments import (
 )
 from zoo.cli.text import size_of, table
 from zoo.errors import ZooError
+from zoo.plugins import plugin_flags
 from zoo.run import open_run, refuse_used
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def report(run: Run) -> None:
         print(f"note: {notice}\n")
     words = first_words(sample)
     prompt = f" --prompt {quoted(words)}" if words else ""
-    print(f"try: zoo generate {quoted(run.dir)}{prompt}")
+    print(f"try: zoo generate {quoted(run.dir)}{plugin_flags()}{prompt}")
 
 
 def write_sample(run: Run, sample: str) -> Path:
