@@ -32,7 +32,8 @@ train = { steps = 4, batch_tokens = 512, eval_tokens = 512 }
 
 
 def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+    found = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+    return [block for of, block in found if of == language]
 
 
 def commands() -> list[str]:
