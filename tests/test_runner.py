@@ -11,13 +11,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 import zoo
 from zoo import runner
 from zoo.errors import ZooError
-from zoo.interrupts import Interrupted
+from zoo.interrupts import Interrupted, Interrupts
 from zoo.model import Scored
 from zoo.trainer import Trainer, plan_batch
 
@@ -90,9 +91,10 @@ class TestARun:
 
     def test_metrics_hold_what_was_promised(self) -> None:
         run = zoo.train(tiny())
-        keys = {"event", "step", "loss", "lr", "tokens", "tokens_per_s", "seconds"}
+        keys = {"event", "step", "loss", "lr", "tokens", "seconds"}
         for record in run.metrics:
-            extra = {"grad_norm"} if record["event"] == "train" else {"bits_per_byte"}
+            training = record["event"] == "train"
+            extra = {"grad_norm", "tokens_per_s"} if training else {"bits_per_byte"}
             assert keys | extra <= set(record)
             assert record["tokens"] == record["step"] * 256
         # Bytes as tokens: bits per byte are bits per token, but for the ends of texts.
@@ -178,6 +180,27 @@ class TestResuming:
         runner.resume(run)
         assert losses(run) == losses(undisturbed.dir)
 
+    def test_an_evaluation_that_was_broken_off_is_made_up_for(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        undisturbed = zoo.train(tiny())
+        plain = Trainer._sums_of
+
+        def sums_of(self: Trainer, windows: np.ndarray) -> torch.Tensor:
+            if self.step == 8:
+                signal.raise_signal(signal.SIGINT)
+            return plain(self, windows)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Trainer, "_sums_of", sums_of)
+            with pytest.raises(Interrupted, match=r"step-0*8 of 12; go on with"):
+                zoo.train(tiny())
+        run = Path("runs/tiny-2")
+        assert 8 not in losses(run, "valid")
+        runner.resume(run)
+        assert losses(run) == losses(undisturbed.dir)
+        assert losses(run, "valid") == losses(undisturbed.dir, "valid")
+
     def test_of_a_finished_run_changes_nothing(self) -> None:
         run = zoo.train(tiny())
         before = losses(run.dir)
@@ -202,6 +225,25 @@ class TestBlowingUp:
         assert run.checkpoint.step == 4
         assert all(torch.isfinite(t).all() for t in run.checkpoint.model.values())
         assert max(losses(run.dir)) == 6
+
+
+class TestSignals:
+    def test_end_the_process_while_a_module_is_imported(self, tmp_path: Path) -> None:
+        (tmp_path / "slow.py").write_text(
+            "import os, signal\n"
+            "try:\n    os.kill(os.getpid(), signal.SIGTERM)\nexcept BaseException:\n    pass\n"
+        )
+        source = "from zoo.interrupts import Interrupts\nwith Interrupts():\n    import slow\n"
+        done = subprocess.run([sys.executable, "-c", source], cwd=tmp_path, capture_output=True)
+        assert done.returncode == 143
+        assert done.stderr.strip() == b"interrupted"
+
+    def test_are_only_noted_while_deferred_and_a_second_ctrl_c_raises(self) -> None:
+        with Interrupts() as interrupts, interrupts.deferred():
+            signal.raise_signal(signal.SIGINT)
+            assert interrupts.pending == signal.SIGINT
+            with pytest.raises(Interrupted):
+                signal.raise_signal(signal.SIGINT)
 
 
 class TestBatchPlan:

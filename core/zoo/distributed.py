@@ -37,6 +37,10 @@ class Group:
             dist.all_reduce(tensor)
         return tensor
 
+    def any(self, here: bool) -> bool:
+        """Whether it holds on any rank; every rank must ask."""
+        return bool(self.sum_(torch.tensor(int(here))))
+
     def from_first(self, value: Any) -> Any:
         """The first rank's value, on every rank."""
         if self.world == 1:
@@ -84,6 +88,8 @@ def launch(n_processes: int, arguments: Sequence[str]) -> int:
 
     # What goes wrong, the processes say themselves.
     logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)
+    # A step or a save is finished before the processes end, however long it takes.
+    os.environ.setdefault("TORCH_ELASTIC_SHUTDOWN_TIMEOUT", "3600")
     threads = max(1, (os.cpu_count() or 1) // n_processes)
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
     config = LaunchConfig(

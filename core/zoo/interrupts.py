@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -23,7 +24,8 @@ class Interrupts:
     """Catches SIGINT and SIGTERM while it is entered (in the main thread; elsewhere it can't).
 
     Outside ``deferred()`` a signal raises Interrupted at once; inside, it is only noted in
-    ``pending``, so that a step or a save is finished, and a second one raises.
+    ``pending``, so that a step or a save is finished, and a second Ctrl-C raises. While a module
+    is being imported it ends the process: there an exception may be swallowed or do harm.
     """
 
     def __init__(self) -> None:
@@ -49,10 +51,29 @@ class Interrupts:
         finally:
             self._deferring = False
 
-    def _caught(self, signum: int, _: FrameType | None) -> None:
+    def _caught(self, signum: int, frame: FrameType | None) -> None:
         # Ctrl-C reaches a process that torchrun started twice, from the terminal and from torchrun.
         again = self.pending and self.pending == signum == signal.SIGINT
         if self._deferring and not again:
             self.pending = signum
+            tell("stopping after this step; Ctrl-C again stops at once")
             return
+        if importing(frame):
+            tell("interrupted")
+            os._exit(128 + signum)
         raise Interrupted(signum)
+
+
+def tell(message: str) -> None:
+    """Writes a line to standard error from within a signal handler, on the first process alone."""
+    if os.environ.get("RANK", "0") == "0":
+        os.write(2, f"\n{message}\n".encode())
+
+
+def importing(frame: FrameType | None) -> bool:
+    """Whether the code at this frame runs because a module is being imported."""
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False

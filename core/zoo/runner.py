@@ -65,7 +65,7 @@ def _run(recipe: Recipe, *, out: Path | None, resumed: Run | None) -> Run:
         if resumed is not None:
             session.best = resumed.checkpoint.state["best"]
             session.valid = resumed.checkpoint.state["valid"]
-            session.clock.total = resumed.checkpoint.state["seconds"]
+            session.clock.go_on(resumed.checkpoint.state["seconds"])
         with interrupts.deferred():
             session.loop(interrupts)
         return session.run()
@@ -131,36 +131,52 @@ class Session:
             self.write_metadata()
         self.notify("run_started")
         try:
-            if trainer.step == 0:
-                self.evaluate()
-            while trainer.step < trainer.total_steps:
+            stop = not self.evaluated(interrupts)
+            while trainer.step < trainer.total_steps and not stop:
                 lr = trainer.lr_at(trainer.step)
                 with self.clock:
                     measured, stop = trainer.train_step(bool(interrupts.pending))
                 done = trainer.step == trainer.total_steps
                 if trainer.step % settings.log_every == 0 or done or stop:
                     self.record("train", "step_ended", lr=lr, **measured)
-                if trainer.step % self.eval_every == 0 or done:
-                    self.evaluate()
+                stop = not self.evaluated(interrupts) or (stop and not done)
                 if trainer.step % self.checkpoint_every == 0 or done or stop:
                     self.save()
-                if stop and not done:
-                    raise Interrupted(
-                        interrupts.pending or signal.SIGTERM,
-                        f"saved at step {trainer.step} of {trainer.total_steps}; go on with: "
-                        f"zoo train --resume {self.dir}{plugin_flags()}",
-                    )
+            if stop:
+                raise Interrupted(interrupts.pending or signal.SIGTERM)
+        except Interrupted as stopped:
+            self.notify("run_ended", self.summary(stopped))
+            raise Interrupted(stopped.signum, self.how_to_resume()) from None
         except BaseException as error:
             self.notify("run_ended", self.summary(error))
             raise
         self.notify("run_ended", self.summary())
 
-    def evaluate(self) -> None:
+    def evaluated(self, interrupts: Interrupts) -> bool:
+        """Evaluates if that is due here and not done yet; False if a signal came in between."""
+        trainer = self.trainer
+        due = trainer.step % self.eval_every == 0 or trainer.step == trainer.total_steps
+        if not due or self.valid.get("step") == trainer.step:
+            return True
         self.notify("phase_changed", "evaluating")
-        self.valid = {"step": self.trainer.step, **self.trainer.evaluate()}
-        lr = self.trainer.lr_at(max(0, self.trainer.step - 1))
-        self.record("valid", "eval_ended", lr=lr, **self.valid)
+        measured = trainer.evaluate(lambda: bool(interrupts.pending))
+        if measured is not None:
+            self.valid = {"step": trainer.step, **measured}
+            self.record(
+                "valid", "eval_ended", lr=trainer.lr_at(max(0, trainer.step - 1)), **measured
+            )
         self.notify("phase_changed", "training")
+        return measured is not None
+
+    def how_to_resume(self) -> str:
+        """What to say after an interrupt: from which step the run can go on, and how."""
+        saved = checkpoint.all_in(self.dir / "checkpoints")
+        if not saved:
+            return f"{self.dir} has no checkpoint yet"
+        return (
+            f"saved at {saved[-1].name} of {self.trainer.total_steps}; go on with: "
+            f"zoo train --resume {self.dir}{plugin_flags()}"
+        )
 
     def save(self) -> None:
         """Writes a checkpoint, then drops those that are neither among the newest nor the best."""
@@ -207,9 +223,10 @@ class Session:
             "step": trainer.step,
             **measured,
             "tokens": trainer.tokens,
-            "tokens_per_s": self.clock.rate(fresh=event == "train"),
             "seconds": self.clock.total,
         }
+        if event == "train":
+            record["tokens_per_s"] = self.clock.rate()
         self.notify(method, record)
 
     def notify(self, method: str, *given: Any) -> None:
@@ -273,15 +290,19 @@ class Clock:
         self._start = 0.0
         self._last = (0.0, 0)
 
+    def go_on(self, seconds: float) -> None:
+        """Counts from what an earlier stretch of the run had taken."""
+        self.total = seconds
+        self._last = seconds, self.trainer.tokens
+
     def __enter__(self) -> None:
         self._start = time.perf_counter()
 
     def __exit__(self, *_: object) -> None:
         self.total += time.perf_counter() - self._start
 
-    def rate(self, *, fresh: bool) -> float:
-        """Tokens a second since the last fresh call."""
+    def rate(self) -> float:
+        """Tokens a second since the last call."""
         seconds, tokens = self.total - self._last[0], self.trainer.tokens - self._last[1]
-        if fresh:
-            self._last = self.total, self.trainer.tokens
+        self._last = self.total, self.trainer.tokens
         return tokens / seconds if seconds else 0.0

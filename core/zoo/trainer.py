@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
@@ -99,6 +100,7 @@ class Trainer:
         self.plan = plan_batch(
             settings.batch_tokens, self.model.dims.max_seq_len, group.world, settings.micro_batch
         )
+        data.train.n_windows(self.plan.length)  # refused now if there is not even one
         self.params = named_params(self.model, recipe.params)
         made = recipe.optimizer(self.params)
         self.optimizers: list[torch.optim.Optimizer] = made if isinstance(made, list) else [made]
@@ -168,22 +170,35 @@ class Trainer:
         return {"loss": loss, "grad_norm": norm}, bool(sums[1])
 
     @torch.no_grad()
-    def evaluate(self) -> dict[str, float]:
-        """Mean −log p of the validation tokens in nats, and bits per byte of their text."""
+    def evaluate(self, stopping: Callable[[], bool] = lambda: False) -> dict[str, float] | None:
+        """Mean −log p of the validation tokens in nats, and bits per byte of their text.
+
+        None if any rank was asked to stop before it was done.
+        """
+        world, micro_batch = self.group.world, self.plan.micro_batch
+        mine = self._valid[self.group.rank :: world]
+        sums = torch.zeros(3, dtype=torch.float64)
         self._swap("eval")
         self.model.eval()
-        mine = self._valid[self.group.rank :: self.group.world]
-        sums = torch.zeros(3, dtype=torch.float64)
-        for at in range(0, len(mine), self.plan.micro_batch):
-            windows = mine[at : at + self.plan.micro_batch]
-            rows = self._to_device(token_data.windows(self.data.valid, windows, self.plan.length))
-            nll = self._score(self.model, rows).parts["nll"].item()
-            n_bytes = self._token_bytes[rows[:, 1:]].sum().item()
-            sums += torch.tensor([nll, rows[:, 1:].numel(), n_bytes], dtype=torch.float64)
-        self.model.train()
-        self._swap("train")
+        try:
+            for at in range(0, -(-len(self._valid) // world), micro_batch):
+                if self.group.any(stopping()):
+                    return None
+                if at < len(mine):
+                    sums += self._sums_of(mine[at : at + micro_batch])
+        finally:
+            self.model.train()
+            self._swap("train")
         nll, n_tokens, n_bytes = self.group.sum_(sums).tolist()
         return {"loss": nll / n_tokens, "bits_per_byte": nll / math.log(2) / n_bytes}
+
+    def _sums_of(self, windows: np.ndarray) -> Tensor:
+        """Of some validation windows: −log p, number of tokens, bytes of their text."""
+        rows = self._to_device(token_data.windows(self.data.valid, windows, self.plan.length))
+        targets = rows[:, 1:]
+        nll = self._score(self.model, rows).parts["nll"].item()
+        n_bytes = self._token_bytes[targets].sum().item()
+        return torch.tensor([nll, targets.numel(), n_bytes], dtype=torch.float64)
 
     def _score(self, model: nn.Module, rows: Tensor) -> Scored:
         with autocast(self.device, self.precision):
