@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import zoo
 from zoo.cli import main
 
 RECIPE = """\
@@ -37,6 +39,21 @@ max_new_tokens = 40
 """
 
 
+NORM_FILE = """\
+import zoo
+from zoo_builtin.norms import RMSNorm
+
+
+class Mine(RMSNorm):
+    \"\"\"My own norm.\"\"\"
+
+
+@zoo.hookimpl
+def zoo_register(registry):
+    registry.norm("mine", Mine)
+"""
+
+
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a recipe and with a run of it."""
@@ -49,6 +66,13 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def inside(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(trained)
+
+
+@pytest.fixture
+def fresh_registry() -> Iterator[None]:
+    """Forgets afterwards what ``--plugin`` loaded."""
+    yield
+    zoo.registry.cache_clear()
 
 
 def started(*args: str, code: str = "", **more: Any) -> subprocess.Popen[bytes]:

@@ -4,39 +4,25 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import tomli
-from commands import error_of, inside, output_of, started, trained  # noqa: F401  (fixtures)
+from commands import (
+    NORM_FILE,
+    error_of,
+    fresh_registry,  # noqa: F401  (this and the next ones are fixtures)
+    inside,  # noqa: F401
+    output_of,
+    started,
+    trained,  # noqa: F401
+)
 
 import zoo
 from zoo.cli import main
 from zoo.cli.describe import snippet
 from zoo.component import find_component
 from zoo.contracts import KINDS
-
-NORM_FILE = """\
-import zoo
-from zoo_builtin.norms import RMSNorm
-
-
-class Mine(RMSNorm):
-    \"\"\"My own norm.\"\"\"
-
-
-@zoo.hookimpl
-def zoo_register(registry):
-    registry.norm("mine", Mine)
-"""
-
-
-@pytest.fixture
-def fresh_registry() -> Iterator[None]:
-    """Forgets afterwards what ``--plugin`` loaded."""
-    yield
-    zoo.registry.cache_clear()
 
 
 def test_check_tells_size_and_goes_on_after_a_bad_recipe(
@@ -114,9 +100,8 @@ def test_describe_prints_the_contract_of_a_kind(
     assert all(entry.name in out for entry in zoo.registry().entries(kind))
 
 
-def test_a_component_of_a_local_file(
-    capsys: pytest.CaptureFixture[str], fresh_registry: None
-) -> None:
+@pytest.mark.usefixtures("fresh_registry")
+def test_a_component_of_a_local_file(capsys: pytest.CaptureFixture[str]) -> None:
     Path("mine.py").write_text(NORM_FILE, encoding="utf-8")
     assert "no norm named 'mine'" in error_of(
         capsys, "check", "tiny.toml", "--set", "model.norm=mine"

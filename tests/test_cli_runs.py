@@ -11,12 +11,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from commands import error_of, inside, output_of, started, trained  # noqa: F401  (fixtures)
+from commands import (
+    NORM_FILE,
+    error_of,
+    fresh_registry,  # noqa: F401  (this and the next ones are fixtures)
+    inside,  # noqa: F401
+    output_of,
+    started,
+    trained,  # noqa: F401
+)
 
 import zoo
 from zoo import distributed, runner
 from zoo.cli import main
 from zoo.interrupts import Interrupted
+from zoo.trainer import Trainer
 
 posix = pytest.mark.skipif(os.name != "posix", reason="signals and pipes of POSIX")
 
@@ -63,6 +72,28 @@ def test_a_stand_in_is_told_after_training_and_before_generating(
     assert notice in out
     assert main(["generate", "stand-in", "--prompt", ""]) == 0
     assert notice in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("fresh_registry")
+def test_the_command_to_go_on_works_whatever_the_names(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    Path("my plug-in.py").write_text(NORM_FILE, encoding="utf-8")
+    plain = Trainer.train_step
+
+    def train_step(self: Trainer, *given: Any) -> Any:
+        signal.raise_signal(signal.SIGINT)
+        return plain(self, *given)
+
+    changes = ("--set", "model.norm=mine", "--set", "train.steps=3")
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "train_step", train_step)
+        args = ("--out", "my $runs/a 1", "--plugin", "my plug-in.py")
+        assert main(["train", "tiny.toml", *changes, *args]) == 130
+    command = capsys.readouterr().err.splitlines()[-1].partition("go on with: ")[2]
+    zoo.registry.cache_clear()
+    assert "nats per token" in output_of(capsys, *shlex.split(command)[1:])
 
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])

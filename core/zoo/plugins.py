@@ -25,6 +25,7 @@ import pluggy
 
 from zoo.errors import PluginError, ZooError
 from zoo.registry import Failure, Registrar, Registry
+from zoo.shell import quoted
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -63,7 +64,7 @@ def load_plugins(files: Sequence[str | Path] = ()) -> Registry:
 
 def plugin_flags() -> str:
     """What a command must be given to load the same local files as this one, if any."""
-    return "".join(f" --plugin {file}" for file in registry().files)
+    return "".join(f" --plugin {quoted(file)}" for file in registry().files)
 
 
 def load_installed() -> Registry:

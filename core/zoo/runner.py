@@ -20,6 +20,7 @@ from zoo.interrupts import Interrupted, Interrupts
 from zoo.paths import write_atomically
 from zoo.plugins import plugin_flags
 from zoo.run import Run, RunInfo, new_run_dir, open_run
+from zoo.shell import quoted
 from zoo.trainer import Trainer
 
 if TYPE_CHECKING:
@@ -173,9 +174,11 @@ class Session:
         saved = checkpoint.all_in(self.dir / "checkpoints")
         if not saved:
             return f"{self.dir} has no checkpoint yet"
+        world = self.info.world
+        processes = f" --nproc {world}" if world > 1 else ""
         return (
             f"saved at {saved[-1].name} of {self.trainer.total_steps}; go on with: "
-            f"zoo train --resume {self.dir}{plugin_flags()}"
+            f"zoo train --resume {quoted(self.dir)}{processes}{plugin_flags()}"
         )
 
     def save(self) -> None:

@@ -24,6 +24,7 @@ from zoo.cli.text import size_of, table
 from zoo.errors import ZooError
 from zoo.plugins import plugin_flags
 from zoo.run import open_run, refuse_used
+from zoo.shell import quoted
 
 if TYPE_CHECKING:
     from zoo.run import Run
@@ -125,12 +126,3 @@ def first_words(text: str) -> str:
     """
     match = re.match(r"\s*(\w+(?: \w+){0,3})", text)
     return match[1] if match else ""
-
-
-def quoted(text: object) -> str:
-    """An argument as one may type it in any shell.
-
-    >>> print(quoted("runs/a-1"), quoted("Once upon"))
-    runs/a-1 "Once upon"
-    """
-    return str(text) if re.fullmatch(r"[\w./\\:-]+", str(text)) else f'"{text}"'

@@ -1,0 +1,22 @@
+"""Commands that a message suggests, written so that one can paste them."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+
+
+def quoted(text: object) -> str:
+    """An argument as one may type it: the same in every shell, as far as there is such a form.
+
+    >>> print(quoted("runs/a-1"), quoted("my runs/a-1"))
+    runs/a-1 "my runs/a-1"
+    """
+    argument = str(text)
+    if re.fullmatch(r"[\w./:-]+", argument):
+        return argument
+    if not re.search(r'["$`\\!%]', argument):
+        return f'"{argument}"'
+    return shlex.quote(argument) if os.name == "posix" else subprocess.list2cmdline([argument])
