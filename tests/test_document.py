@@ -100,11 +100,11 @@ ADAMW = '[optimizer]\nname = "adamw"\nlr = 0.1\nbetas = [0.5, 0.5]\n'
 @pytest.mark.parametrize(
     ("child", "expected"),
     [
-        ("[optimizer]\nlr = 0.2", {"name": "adamw", "lr": 0.2, "betas": [0.5, 0.5]}),
-        ('[optimizer]\nname = "sgd"', {"name": "sgd", "lr": 0.01}),
-        ('optimizer = "sgd"', {"name": "sgd", "lr": 0.01}),
-        ('optimizer = "adamw"', {"name": "adamw", "lr": 0.1, "betas": [0.5, 0.5]}),
-        ("[optimizer]\nbetas = [0.1, 0.2]", {"name": "adamw", "lr": 0.1, "betas": [0.1, 0.2]}),
+        ("[optimizer]\nlr = 0.2", {"name": "zoo:adamw", "lr": 0.2, "betas": [0.5, 0.5]}),
+        ('[optimizer]\nname = "sgd"', {"name": "zoo:sgd", "lr": 0.01}),
+        ('optimizer = "sgd"', {"name": "zoo:sgd", "lr": 0.01}),
+        ('optimizer = "adamw"', {"name": "zoo:adamw", "lr": 0.1, "betas": [0.5, 0.5]}),
+        ("[optimizer]\nbetas = [0.1, 0.2]", {"name": "zoo:adamw", "lr": 0.1, "betas": [0.1, 0.2]}),
     ],
 )
 def test_a_changed_name_drops_the_parents_options(
@@ -125,7 +125,7 @@ def test_a_table_without_a_name_is_of_the_default_component(write: Write) -> Non
 def test_a_string_and_a_table_are_one_form(write: Write) -> None:
     write(MINIMAL.replace("[model]", '[model]\nnorm = "layernorm"'), "base.toml")
     recipe = zoo.load_recipe(write('extends = "base.toml"\nmodel.norm.eps = 0.5'))
-    assert recipe.resolved()["model"]["norm"] == {"name": "layernorm", "eps": 0.5}
+    assert recipe.resolved()["model"]["norm"] == {"name": "zoo:layernorm", "eps": 0.5}
 
 
 def test_lists_replace(write: Write) -> None:
@@ -153,15 +153,15 @@ def test_paths_belong_to_the_file_that_wrote_them(write: Write, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("change", "where", "expected"),
     [
-        ("model.norm=layernorm", ["model", "norm", "name"], "layernorm"),
-        ('model.norm="layernorm"', ["model", "norm", "name"], "layernorm"),
+        ("model.norm=layernorm", ["model", "norm", "name"], "zoo:layernorm"),
+        ('model.norm="layernorm"', ["model", "norm", "name"], "zoo:layernorm"),
         ("model.norm.eps=1e-3", ["model", "norm", "eps"], 1e-3),
         ("model.attention[1].window=4", ["model", "attention", 1, "window"], 4),
         ("model.attention.1.window=4", ["model", "attention", 1, "window"], 4),
-        ("model.attention[0]=full", ["model", "attention", 0, "name"], "full"),
+        ("model.attention[0]=full", ["model", "attention", 0, "name"], "zoo:full"),
         ("train.seed = 7", ["train", "seed"], 7),
         ("train.tie=x=y", None, "train.tie"),
-        ("optimizer.name=sgd", ["optimizer", "name"], "sgd"),
+        ("optimizer.name=sgd", ["optimizer", "name"], "zoo:sgd"),
         ("scheduler=none", ["scheduler"], "none"),
         ("generate.samplers=[]", ["generate", "samplers"], []),
         ("params=[{role='matrix', lr=2}]", ["params", 0, "lr"], 2.0),
