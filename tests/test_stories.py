@@ -11,7 +11,7 @@ from math import prod
 import pytest
 
 from zoo_builtin.corpora.stories import StoriesCorpus, lexicon, story
-from zoo_builtin.corpora.stories.corpus import VERSION, split_of
+from zoo_builtin.corpora.stories.corpus import VALID_ONE_IN, VERSION, split_of
 from zoo_builtin.corpora.stories.plots import PLOTS
 from zoo_builtin.corpora.stories.story import Story
 from zoo_builtin.corpora.stories.world import GLAD, Character, Event, Kind, Thing, World, an
@@ -297,12 +297,49 @@ def test_a_seed_gives_the_same_text_everywhere() -> None:
     assert story(7) == story(7)
 
 
+def test_output(snapshot) -> None:
+    assert next(StoriesCorpus().documents("train")).decode() == snapshot(name="first story")
+    assert next(StoriesCorpus().documents("valid")).decode() == snapshot(name="first held out")
+
+
+def opening(text: str) -> str:
+    return text.split("\n\n")[0]
+
+
+def test_every_seed_is_in_the_split_that_its_opening_tells() -> None:
+    """So nothing is lost where a story of the other split is broken off."""
+    texts = [story(seed) for seed in range(1 << 32, (1 << 32) + 3000)]
+    for split in ("train", "valid"):
+        expected = [text.encode() for text in texts if split_of(opening(text)) == split]
+        documents = StoriesCorpus(max_bytes=0, valid_bytes=0).documents(split)
+        assert list(islice(documents, len(expected))) == expected
+        share = 1 / VALID_ONE_IN if split == "valid" else 1 - 1 / VALID_ONE_IN
+        assert len(expected) / len(texts) == pytest.approx(share, abs=0.03)
+
+
+@pytest.mark.parametrize("plot", PLOTS, ids=lambda plot: plot.__name__)
+def test_every_plot_opens_with_the_paragraph_that_decides_its_split(plot) -> None:
+    """Were nothing said before the first break, the same empty text would decide for them all."""
+
+    class Decided(Story):
+        first: str | None = None
+
+        def paragraph(self) -> None:
+            if self.first is None:
+                self.first = " ".join(self.paragraphs[0])
+            super().paragraph()
+
+    told_ones = [told(plot, seed, Decided) for seed in range(A_PLOT)]
+    assert all(telling.first == opening(telling.text()) for telling in told_ones)
+    assert {split_of(opening(telling.text())) for telling in told_ones} == {"train", "valid"}
+
+
 def test_splits_share_no_story_and_are_as_long_as_asked() -> None:
     corpus = StoriesCorpus(max_bytes=2_000_000, valid_bytes=150_000)
     train, valid = (list(corpus.documents(split)) for split in ("train", "valid"))
     assert not set(train) & set(valid)
-    assert {split_of(document) for document in train} == {"train"}
-    assert {split_of(document) for document in valid} == {"valid"}
+    assert {split_of(opening(document.decode())) for document in train} == {"train"}
+    assert {split_of(opening(document.decode())) for document in valid} == {"valid"}
     for documents, size in ((train, 2_000_000), (valid, 150_000)):
         total = sum(map(len, documents))
         assert size <= total < size + 1400

@@ -12,6 +12,7 @@ from .story import Story
 
 VERSION = 1  # raise it whenever a seed's text changes
 SPLITS = ("train", "valid")
+VALID_ONE_IN = 4  # stories; the more are for validation, the fewer are begun in vain
 
 
 def story(seed: int) -> str:
@@ -25,13 +26,32 @@ def story(seed: int) -> str:
     return telling.text()
 
 
-def split_of(document: bytes) -> str:
-    """Which split a story belongs to: a function of its text, so no text is in both."""
-    return SPLITS[crc32(document) % 16 == 0]
+def split_of(opening: str) -> str:
+    """Which split a story belongs to: a function of its first paragraph, so no text is in both."""
+    return SPLITS[crc32(opening.encode()) % VALID_ONE_IN == 0]
+
+
+class OtherSplit(Exception):
+    """The story just begun belongs to the other split: the rest of it needn't be told."""
+
+
+class StoryOf(Story):
+    """A story of one split; raises OtherSplit after the first paragraph if it isn't."""
+
+    def __init__(self, seed: int, split: str) -> None:
+        super().__init__(seed)
+        self.split = split
+
+    def paragraph(self) -> None:
+        if len(self.paragraphs) == 1 and split_of(" ".join(self.paragraphs[0])) != self.split:
+            raise OtherSplit
+        super().paragraph()
 
 
 class StoriesCorpus:
     """Short children's stories from a small world model, as many as wanted, without a download.
+
+    The first paragraph decides the split, so that no text is in both: equal texts begin alike.
 
     ``max_bytes`` and ``valid_bytes`` end the splits after about that many bytes; 0 is endless.
     ``seed`` (0 to 2³¹ − 1) chooses another, disjoint, range of story seeds.
@@ -61,13 +81,18 @@ class StoriesCorpus:
         left = self.sizes[split] or float("inf")
         # Two words, the upper one never 0: Random takes (s, s − 1) and (s) for the same seed.
         for seed in count((self.seed + 1) << 32):
-            document = story(seed).encode()
-            if split_of(document) == split:
-                yield document
-                left -= len(document)
-                if left <= 0:
-                    return
+            telling = StoryOf(seed, split)
+            try:
+                telling.pick(PLOTS)(telling)
+            except OtherSplit:
+                continue
+            document = telling.text().encode()
+            yield document
+            left -= len(document)
+            if left <= 0:
+                return
 
     def fingerprint(self) -> str:
-        """Changes with the options and with the generator's version."""
-        return hashlib.sha256(f"stories {VERSION} {self.seed} {self.sizes}".encode()).hexdigest()
+        """Changes with the options, the generator's version and what decides the split."""
+        parts = f"stories {VERSION} {VALID_ONE_IN} {self.seed} {self.sizes}"
+        return hashlib.sha256(parts.encode()).hexdigest()
