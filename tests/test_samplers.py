@@ -96,6 +96,20 @@ def test_top_p_counts_the_token_that_reaches_p() -> None:
     assert kept(TopP(p=1e-9), [1.0, 2.0, 0.0]) == {1}
 
 
+@pytest.mark.parametrize(
+    "sampler",
+    [
+        *(TopP(p=p) for p in (5e-324, 1e-300, 1e-45, 1 - 1e-16)),
+        *(MinP(p=p) for p in (5e-324, 1e-300, 1 - 1e-16, 1)),
+        *(TopK(k=k) for k in (1, 10**18)),
+    ],
+    ids=lambda s: f"{type(s).__name__} {vars(s)}",
+)
+def test_the_likeliest_stays_however_extreme_the_option(sampler: Any) -> None:
+    assert 1 in kept(sampler, [1.0, 2.0, 0.0])
+    assert 1 in kept(sampler, [-math.inf, -(2.0**99), -math.inf])
+
+
 def test_top_p_of_1_keeps_the_tail() -> None:
     row = [0.0, -30.0, -80.0, *[-60.0] * 1000]
     assert len(kept(TopP(p=1), row)) == len(row)

@@ -70,10 +70,9 @@ class TopP:
         falling, ids = logits.sort(-1, descending=True)
         probs = falling.softmax(-1)
         before = probs.cumsum(-1) - probs
-        before[..., 0] = 0
-        return torch.empty_like(logits).scatter(
-            -1, ids, falling.masked_fill(before >= self.p, EXCLUDED)
-        )
+        excluded = before >= self.p
+        excluded[..., 0] = False  # whatever p rounds to
+        return torch.empty_like(logits).scatter(-1, ids, falling.masked_fill(excluded, EXCLUDED))
 
 
 class MinP:
