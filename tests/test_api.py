@@ -10,11 +10,12 @@ from commands import inside, trained  # noqa: F401  (fixtures)
 import zoo
 from zoo.api import count_parameters
 
+DIMS = zoo.Dims(16, 2, 2, 8, 32, 257)
+
 
 def test_make_takes_parts_by_name_by_table_and_as_a_class() -> None:
-    dims = zoo.Dims(16, 2, 2, 8, 32, 257)
-    made = zoo.make("position", "rope", dims, base=500)
-    assert type(made) is type(zoo.make("position", "rope", dims))
+    made = zoo.make("position", "rope", DIMS, base=500)
+    assert type(made) is type(zoo.make("position", "rope", DIMS))
     stories = {"name": "stories", "max_bytes": 1000}
     factory = zoo.registry().find("corpus", "stories").factory
     for offline in ("stories", stories, factory):
@@ -29,6 +30,12 @@ def test_make_takes_parts_by_name_by_table_and_as_a_class() -> None:
         (lambda: zoo.make("norm", "rmsnorm", 8, esp=1.0), "did you mean 'eps'"),
         (lambda: zoo.make("norm", "rmsnorm", 8, eps="small"), "expected float"),
         (lambda: zoo.make("norm", "rmsnorm"), "dim"),
+        (lambda: zoo.make("norm", 3), "name of a component must be a string, not 3"),
+        (lambda: zoo.make(3, "rmsnorm"), "kind of a component must be a string, not 3"),
+        (lambda: zoo.make("norm", "rmsnorm", "8"), "an integer as its dim, not '8'"),
+        (lambda: zoo.make("attention", "full", DIMS), "a zoo.parts.Build as its build, not Dims"),
+        (lambda: zoo.make("position", "rope", 8), "a zoo.Dims as its dims, not 8"),
+        (lambda: zoo.make("scheduler", "cosine", "9"), "an integer as its total_steps, not '9'"),
         (lambda: zoo.make("tokenizer", "bpe", 300), "Options go by name"),
         (lambda: zoo.make("sampler", "top_p", p=2.0), "p must be above 0"),
         (lambda: zoo.make("corpus", "tinystories", offline="stroies"), "did you mean 'stories'"),
@@ -37,6 +44,12 @@ def test_make_takes_parts_by_name_by_table_and_as_a_class() -> None:
 def test_make_refuses_clearly(call: Any, message: str) -> None:
     with pytest.raises(zoo.ZooError, match=message):
         call()
+
+
+def test_an_override_alone_needs_no_list() -> None:
+    recipe = zoo.load_recipe("tiny.toml", "train.steps=7")
+    assert recipe.train.steps == 7
+    assert [problem.path for problem in zoo.check("tiny.toml", "model.norm=x")] == ["model.norm"]
 
 
 def test_build_needs_a_vocabulary() -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.component import find_component
-from zoo.contracts import KINDS
+from zoo.contracts import KINDS, Dims
 from zoo.errors import ZooError
 from zoo.plugins import registry
 
@@ -18,6 +19,14 @@ if TYPE_CHECKING:
 
 COMPONENT_FILE = "component.json"
 BYTES = 256  # a tokenizer that only training tells how many ids it needs counts as one of bytes
+
+GIVEN: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    "dim": ("an integer", lambda value: isinstance(value, int)),
+    "dims": ("a zoo.Dims", lambda value: isinstance(value, Dims)),
+    "build": ("a zoo.parts.Build", lambda value: hasattr(value, "linear")),
+    "total_steps": ("an integer", lambda value: isinstance(value, int)),
+}
+"""What positional arguments must be, where a wrong one would fail with an error of Python's own."""
 
 
 def make(kind: str, name: str, *given: Any, **options: Any) -> Any:
@@ -36,6 +45,9 @@ def make(kind: str, name: str, *given: Any, **options: Any) -> Any:
     Raises:
         ZooError: no such kind, component or option, or a value that doesn't fit.
     """
+    for what, value in (("kind", kind), ("name", name)):
+        if not isinstance(value, str):
+            raise ZooError(f"the {what} of a component must be a string, not {value!r}")
     component = find_component(registry(), kind, name, options)
     offered = KINDS[kind].given
     if len(given) > len(offered):
@@ -43,6 +55,10 @@ def make(kind: str, name: str, *given: Any, **options: Any) -> Any:
             f"{kind} {name!r} is given {len(given)} positional arguments; "
             f"there are {len(offered)} ({', '.join(offered) or 'none'}). Options go by name"
         )
+    for what, value in zip(offered, given, strict=False):
+        expected, fits = GIVEN.get(what, ("anything", lambda _: True))
+        if what in component.entry.given and not fits(value):
+            raise ZooError(f"{kind} {name!r} is given {expected} as its {what}, not {value!r}")
     return component(*given)
 
 

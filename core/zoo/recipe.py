@@ -129,7 +129,7 @@ def load_recipe(
 ) -> Recipe:
     """Loads a recipe and checks all of it; parts are tried out without memory for their weights.
 
-    ``overrides`` are laid over the file, each as ``--set`` takes it:
+    ``overrides`` are laid over the file, each as ``--set`` takes it; a string is a single one.
 
     >>> recipe = load_recipe("recipes/smoke.toml", ["model.norm=layernorm", "train.steps=5"])
     >>> recipe.model.options["norm"].name, recipe.total_steps
@@ -142,7 +142,7 @@ def load_recipe(
 
     text, root = read_chain(Path(path))
     problems: list[Problem] = []
-    for change in overrides:
+    for change in [overrides] if isinstance(overrides, str) else overrides:
         try:
             root = override(root, change)
         except RecipeError as error:
