@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +13,8 @@ import pytest
 
 import zoo
 from zoo.cli import main
+
+posix = pytest.mark.skipif(os.name != "posix", reason="signals and pipes of POSIX")
 
 RECIPE = """\
 zoo = 1

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
-import os
 import shlex
 import signal
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from commands import (
     fresh_registry,  # noqa: F401  (this and the next ones are fixtures)
     inside,  # noqa: F401
     output_of,
+    posix,
     started,
     trained,  # noqa: F401
 )
@@ -25,9 +27,8 @@ import zoo
 from zoo import distributed, runner
 from zoo.cli import main
 from zoo.interrupts import Interrupted
+from zoo.run import Run
 from zoo.trainer import Trainer
-
-posix = pytest.mark.skipif(os.name != "posix", reason="signals and pipes of POSIX")
 
 ENDLESS = ("--max-new-tokens", "1000000", "--temperature", "0")
 """Greedy, a model this young repeats one token for ever."""
@@ -53,6 +54,38 @@ def test_a_finished_run_resumed_tells_the_same(capsys: pytest.CaptureFixture[str
     changes = ("--set", "train.steps=2", "--out", "finished")
     told = output_of(capsys, "train", "tiny.toml", *changes)
     assert output_of(capsys, "train", "--resume", "finished") == told
+
+
+def test_a_resumed_run_goes_by_its_own_name(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "--resume", "runs/tiny-1"]) == 0
+    assert "\ntiny-1: " in capsys.readouterr().err
+
+
+def test_a_sample_is_as_long_as_positions_allow(capsys: pytest.CaptureFixture[str]) -> None:
+    changes = ("model.position=learned", "generate.max_new_tokens=100", "train.steps=3")
+    flags = [word for change in changes for word in ("--set", change)]
+    assert "nats per token" in output_of(capsys, "train", "tiny.toml", "--out", "learned", *flags)
+    greedy = ("generate", "learned", "--prompt", "a", "--temperature", "0")
+    assert len(output_of(capsys, *greedy)) <= len("a") + 30 + len("\n")  # one is the text's end
+    (said,) = error_of(capsys, *greedy, "--max-new-tokens", "100").splitlines()
+    assert "limit of 32 positions" in said
+
+
+@pytest.mark.parametrize(
+    ("error", "code"), [(Interrupted(signal.SIGINT), 130), (zoo.ZooError("nothing to draw"), 2)]
+)
+def test_the_summary_is_there_even_if_the_sample_fails(
+    error: BaseException,
+    code: int,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def generate(*_: Any, **__: Any) -> str:
+        raise error
+
+    monkeypatch.setattr(Run, "generate", generate)
+    assert main(["train", "tiny.toml", "--set", "train.steps=3"]) == code
+    assert "nats per token" in capsys.readouterr().out
 
 
 def test_the_command_to_try_works(capsys: pytest.CaptureFixture[str]) -> None:
@@ -94,6 +127,13 @@ def test_the_command_to_go_on_works_whatever_the_names(
     command = capsys.readouterr().err.splitlines()[-1].partition("go on with: ")[2]
     zoo.registry.cache_clear()
     assert "nats per token" in output_of(capsys, *shlex.split(command)[1:])
+
+
+def test_the_command_to_go_on_names_the_processes() -> None:
+    run, trainer = Path("runs/tiny-1"), SimpleNamespace(total_steps=30)
+    session: Any = SimpleNamespace(dir=run, info=SimpleNamespace(world=2), trainer=trainer)
+    command = "zoo train --resume runs/tiny-1 --nproc 2"
+    assert runner.Session.how_to_resume(session).endswith(f"go on with: {command}")
 
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
@@ -191,6 +231,55 @@ def test_a_sample_ends_before_a_stop_text(capsys: pytest.CaptureFixture[str]) ->
         capsys, "generate", "--prompt", "a", "--seed", "1", "--temperature", "1", "--stop", stop
     )
     assert cut.rstrip("\n") == "a" + whole[1:].partition(stop)[0]
+
+
+def test_flags_leave_the_other_samplers_of_the_recipe(capsys: pytest.CaptureFixture[str]) -> None:
+    def drawn(seed: int, *flags: str) -> str:
+        return output_of(capsys, "generate", "greedy", "--prompt", "a", "--seed", f"{seed}", *flags)
+
+    chain = '[{ name = "top_k", k = 1 }, { name = "temperature", value = 0.5 }]'
+    changes = ("--set", f"generate.samplers={chain}", "--set", "train.steps=2", "--out", "greedy")
+    assert main(["train", "tiny.toml", *changes]) == 0
+    greedy = drawn(1)
+    assert greedy == drawn(2) == drawn(2, "--top-p", "1", "--temperature", "3")
+    assert greedy != drawn(2, "--top-k", "100", "--temperature", "3")
+    samplers = [{"name": "temperature", "value": 0.5}, {"name": "top_k", "k": 9}, {"name": "top_p"}]
+    made = [zoo.make("sampler", **options) for options in samplers]
+    asked = zoo.open_run("greedy").generate("a", samplers=made, seed=4)
+    assert drawn(4, "--top-k", "9", "--top-p", "0.95") == asked + "\n"
+
+
+@pytest.mark.parametrize(
+    "args", [("--prompt", "é"), ("--prompt", "é", "--num-samples", "2"), ("piped",)], ids=" ".join
+)
+def test_a_prompt_that_cannot_be_encoded_is_one_line(
+    args: tuple[str, ...], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not Path("chars").exists():
+        for name in ("cats.txt", "dogs.txt"):
+            Path(name).write_text("the cat and the dog sat\n" * 500, encoding="utf-8")
+        corpus = '{ name = "text", files = ["cats.txt"], valid_files = ["dogs.txt"] }'
+        changes = ("--set", f"data.corpus={corpus}", "--set", "tokenizer=char")
+        assert main(["train", "tiny.toml", *changes, "--out", "chars"]) == 0
+    if args == ("piped",):
+        monkeypatch.setattr("sys.stdin", io.StringIO("é\n"))
+        args = ()
+    (said,) = error_of(capsys, "generate", "chars", *args).splitlines()
+    assert said.startswith("error: the prompt can't be encoded: the character 'é'")
+    (said,) = error_of(capsys, "tokenizer", "encode", "é", "--tokenizer", "chars").splitlines()
+    assert said.startswith("error: the character 'é'")
+
+
+def test_nothing_is_said_before_a_refusal(capsys: pytest.CaptureFixture[str]) -> None:
+    (said,) = error_of(capsys, "generate", "--prompt", "a", "--top-p", "2").splitlines()
+    assert "p must be above 0" in said
+
+
+def test_a_run_is_found_by_its_name(capsys: pytest.CaptureFixture[str]) -> None:
+    args = ("--prompt", "a", "--seed", "1")
+    assert output_of(capsys, "generate", "tiny-1", *args) == output_of(
+        capsys, "generate", "runs/tiny-1", *args
+    )
 
 
 @posix

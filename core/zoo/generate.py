@@ -24,21 +24,44 @@ def stream(
     samplers: Sequence[Sampler],
     *,
     max_new_tokens: int | None = None,
+    usual_tokens: int = DEFAULT_NEW_TOKENS,
     seed: int = 0,
     stop: Sequence[str] = (),
 ) -> Iterator[tuple[int, str]]:
     """Continues the prompts as one batch; yields (row, new text) as soon as text is certain.
 
     A row ends at the end-of-text token, before the first of the ``stop`` strings, or after
-    ``max_new_tokens`` (None for 256, or what the model's positions allow if that is less); an empty
-    text then says so. Text that may turn out to be part of a character or of a stop string is held
-    back until it is known. Each row draws from a generator of its own, a function of (seed, row).
+    ``max_new_tokens`` (None for ``usual_tokens``, or what the model's positions allow if that is
+    less); an empty text then says so. Text that may turn out to be part of a character or of a stop
+    string is held back until it is known. Each row draws from a generator of its own, a function of
+    (seed, row).
 
     Raises:
-        ZooError: more tokens than the model's positions can tell apart, or than none.
+        ZooError: at once, for a prompt that can't be encoded, for more tokens than the model's
+            positions can tell apart, or for none; later, where the samplers leave nothing to draw.
     """
-    ids = [[tokenizer.eot, *map(int, tokenizer.encode(prompt))] for prompt in prompts]
-    n_new = tokens_to_make(model, max(map(len, ids)), max_new_tokens)
+    ids = [[tokenizer.eot, *encoded(prompt, tokenizer)] for prompt in prompts]
+    n_new = tokens_to_make(model, max(map(len, ids)), max_new_tokens, usual_tokens)
+    return stream_texts(model, tokenizer, ids, samplers, n_new, seed, stop)
+
+
+def encoded(prompt: str, tokenizer: Tokenizer) -> list[int]:
+    try:
+        return [int(token) for token in tokenizer.encode(prompt)]
+    except ValueError as error:
+        raise ZooError(f"the prompt can't be encoded: {error}") from error
+
+
+def stream_texts(
+    model: Decoder,
+    tokenizer: Tokenizer,
+    ids: Sequence[Sequence[int]],
+    samplers: Sequence[Sampler],
+    n_new: int,
+    seed: int,
+    stop: Sequence[str],
+) -> Iterator[tuple[int, str]]:
+    """What ``stream`` yields, from prompts that are encoded already."""
     writers = [Writer(tokenizer, stop) for _ in ids]
     rows = list(range(len(ids)))
     for row, token in stream_ids(model, ids, samplers, n_new, seed, rows):
@@ -55,19 +78,19 @@ def stream(
         yield row, ""
 
 
-def tokens_to_make(model: Decoder, n_prompt: int, asked: int | None) -> int:
+def tokens_to_make(model: Decoder, n_prompt: int, asked: int | None, usual: int) -> int:
     """How many tokens to add to a prompt of ``n_prompt``, given what the positions allow."""
     limit = model.position_limit
     if asked is not None and asked < 1:
         raise ZooError(f"max_new_tokens = {asked}: at least 1 is needed")
     if limit is None:
-        return asked or DEFAULT_NEW_TOKENS
+        return asked or usual
     if n_prompt + (asked or 1) > limit:
         raise ZooError(
             f"{n_prompt} tokens of prompt and {asked or 1} more pass this model's limit of "
             f"{limit} positions: shorten the prompt or ask for fewer tokens"
         )
-    return asked or min(limit - n_prompt, DEFAULT_NEW_TOKENS)
+    return asked or min(limit - n_prompt, usual)
 
 
 @torch.inference_mode()

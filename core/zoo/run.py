@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.errors import RecipeError, ZooError
+from zoo.shell import quoted
 
 if TYPE_CHECKING:
     from zoo.checkpoint import Checkpoint
@@ -124,9 +126,10 @@ class Run:
     ) -> Iterator[tuple[int, str]]:
         """Continues the prompts as one batch, yielding (row, new text).
 
-        ``samplers`` defaults to the chain of the recipe's ``[generate]``.
+        ``samplers`` defaults to the chain of the recipe's ``[generate]``, and ``max_new_tokens`` to
+        its number or what the model's positions allow, whichever is less.
         """
-        from zoo.generate import stream
+        from zoo.generate import DEFAULT_NEW_TOKENS, stream
 
         settings = self.recipe.generate
         return stream(
@@ -134,7 +137,8 @@ class Run:
             self.tokenizer,
             prompts,
             [make() for make in settings.samplers] if samplers is None else samplers,
-            max_new_tokens=settings.max_new_tokens if max_new_tokens is None else max_new_tokens,
+            max_new_tokens=max_new_tokens,
+            usual_tokens=settings.max_new_tokens or DEFAULT_NEW_TOKENS,
             seed=seed,
             stop=stop,
         )
@@ -143,23 +147,33 @@ class Run:
 def open_run(path: str | Path | None = None) -> Run:
     """Opens a run, or one checkpoint of it; the newest run under ``runs/`` where no path is given.
 
+    A path may leave out ``runs/``.
+
     Raises:
         ZooError: no run or no checkpoint there.
     """
     from zoo import checkpoint
 
-    folder = Path(path) if path is not None else newest_run()
+    folder = find_run(path) if path is not None else newest_run()
     if (folder / "manifest.json").exists():
         run = folder.parent.parent if folder.parent.name == "checkpoints" else folder
         return Run(run, folder)
-    if not folder.is_dir():
-        known = sorted(p.name for p in RUNS.glob("*/")) if RUNS.is_dir() else []
-        hint = f" (in {RUNS}/: {', '.join(known)})" if known else ""
-        raise ZooError(f"{folder}: no such run{hint}")
     newest = checkpoint.newest(folder / "checkpoints")
     if newest is None:
-        raise ZooError(f"{folder}: no checkpoint there; was it stopped before its first one?")
+        raise ZooError(
+            f"{folder}: no checkpoint there; was it stopped before its first one? Train it anew"
+        )
     return Run(folder, newest)
+
+
+def find_run(path: str | Path) -> Path:
+    """The folder at a path, which may leave out ``runs/``. Raises ZooError where there is none."""
+    for folder in (Path(path), RUNS / path):
+        if os.path.isdir(folder):  # unlike Path.is_dir, lets any text be asked for
+            return folder
+    known = sorted(p.name for p in RUNS.glob("*/")) if RUNS.is_dir() else []
+    hint = f" (in {RUNS}/: {', '.join(known)})" if known else ""
+    raise ZooError(f"{path}: no such run{hint}")
 
 
 def newest_run() -> Path:
@@ -175,10 +189,15 @@ def newest_run() -> Path:
 
 def refuse_used(out: Path) -> None:
     """Raises ZooError if something is at ``out`` already."""
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise ZooError(
-            f"{out}: exists already; go on with `--resume {out}`, or start with another --out"
-        )
+    if out.exists() and not out.is_dir():
+        raise ZooError(f"{out}: a file; a run needs a folder of its own: choose another --out")
+    if not out.exists() or not any(out.iterdir()):
+        return
+    if any(out.glob("checkpoints/step-*")):
+        remedy = f"go on with `--resume {quoted(out)}`, or start with another --out"
+    else:
+        remedy = "it has no checkpoint to go on from: choose another --out, or delete it"
+    raise ZooError(f"{out}: exists already; {remedy}")
 
 
 def new_run_dir(recipe_name: str, out: Path | None) -> Path:

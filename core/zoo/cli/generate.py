@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import os
 import random
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from zoo.cli.arguments import Parser, add_plugin_option, integer, load_plugins, number
+from zoo.errors import ZooError
+from zoo.run import RUNS, open_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from zoo.contracts import Sampler
+    from zoo.recipe import Recipe
     from zoo.run import Run
 
 USAGE = "[RUN] [options]"
@@ -33,7 +36,6 @@ def add_arguments(parser: Parser) -> None:
         "path",
         metavar="RUN",
         nargs="?",
-        type=Path,
         help="a run, or one checkpoint of it (default: the newest run in runs/)",
     )
     parser.add_argument(
@@ -44,16 +46,6 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "--max-new-tokens", metavar="N", type=integer(1), help="when to end at last"
     )
-    parser.add_argument(
-        "--temperature",
-        metavar="T",
-        type=number,
-        help="below 1 safer, above 1 wilder; 0: the likeliest",
-    )
-    parser.add_argument(
-        "--top-p", metavar="P", type=number, help="keep the likeliest tokens of this mass"
-    )
-    parser.add_argument("--top-k", metavar="K", type=integer(1), help="keep the K likeliest tokens")
     parser.add_argument("--seed", metavar="N", type=integer(0), help="for the same text again")
     parser.add_argument(
         "--num-samples", metavar="N", type=integer(1), default=1, help="how many texts (default: 1)"
@@ -66,25 +58,41 @@ def add_arguments(parser: Parser) -> None:
         help="end before this text; may be repeated",
     )
     add_plugin_option(parser)
+    samplers = parser.add_argument_group(
+        "samplers",
+        "Each takes the place of the recipe's sampler of that name, or else comes after the\n"
+        "recipe's; the others stay.",
+    )
+    samplers.add_argument(
+        "--temperature",
+        metavar="T",
+        type=number,
+        help="below 1 safer, above 1 wilder; 0: the likeliest",
+    )
+    samplers.add_argument(
+        "--top-p", metavar="P", type=number, help="keep the likeliest tokens of this mass"
+    )
+    samplers.add_argument(
+        "--top-k", metavar="K", type=integer(1), help="keep the K likeliest tokens"
+    )
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     load_plugins(args)
-
-    from zoo.run import open_run
-
+    if args.path is not None and args.prompt is None and looks_like_text(args.path):
+        raise ZooError(f"{args.path}: no such run; give a text to continue after --prompt")
     opened = open_run(args.path)
     prompt = read_prompt() if args.prompt is None else args.prompt
     seed = random.randrange(SEEDS) if args.seed is None else args.seed
-    print_header(opened, seed)
     pieces = opened.stream(
         [prompt] * args.num_samples,
-        samplers=chosen_samplers(args),
+        samplers=chosen_samplers(args, opened.recipe),
         max_new_tokens=args.max_new_tokens,
         seed=seed,
         stop=args.stop,
     )
+    print_header(opened, seed)  # only now that nothing was refused
     if args.num_samples == 1:
         print_stream(prompt, pieces)
     else:
@@ -94,23 +102,33 @@ def run(args: argparse.Namespace) -> int:
 
 def read_prompt() -> str:
     """Standard input without its last line end; nothing where that is a terminal."""
-    if sys.stdin is None or sys.stdin.isatty():
+    if sys.stdin.isatty():
         return ""
     return sys.stdin.read().removesuffix("\n").removesuffix("\r")
 
 
-def chosen_samplers(args: argparse.Namespace) -> list[Sampler] | None:
-    """The chain that the flags ask for; None, the recipe's own, where there are none."""
+def looks_like_text(path: str) -> bool:
+    """Whether this is words and no path: a prompt where the run was expected."""
+    return len(path.split()) > 1 and not os.path.exists(path) and not os.path.exists(RUNS / path)
+
+
+def chosen_samplers(args: argparse.Namespace, recipe: Recipe) -> list[Sampler]:
+    """The recipe's chain with the samplers that flags ask for in the place of their namesakes."""
     from zoo import make
 
-    chain: list[Sampler] = []
-    if args.top_k is not None:
-        chain.append(make("sampler", "top_k", k=args.top_k))
-    if args.temperature is not None:
-        chain.append(make("sampler", "temperature", value=args.temperature))
-    if args.top_p is not None:
-        chain.append(make("sampler", "top_p", p=args.top_p))
-    return chain or None
+    flags = {
+        "top_k": {"k": args.top_k},
+        "temperature": {"value": args.temperature},
+        "top_p": {"p": args.top_p},
+    }
+    asked: dict[str, Sampler] = {
+        name: make("sampler", name, **options)
+        for name, options in flags.items()
+        if None not in options.values()
+    }
+    own: Any = recipe.generate.samplers
+    chain = [asked.get(component.entry.name) or component() for component in own]
+    return chain + [sampler for sampler in asked.values() if sampler not in chain]
 
 
 def print_header(opened: Run, seed: int) -> None:

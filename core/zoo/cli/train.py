@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 from zoo.cli.arguments import (
     Parser,
     add_recipe_options,
-    existing_path,
     integer,
     is_first_process,
     load_plugins,
@@ -44,7 +43,7 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument("recipe", metavar="RECIPE", nargs="?", type=Path, help="a TOML file")
     add_recipe_options(parser)
     parser.add_argument("--out", metavar="DIR", type=Path, help="where the run goes")
-    parser.add_argument("--resume", metavar="RUN", type=existing_path, help="go on with a run")
+    parser.add_argument("--resume", metavar="RUN", type=Path, help="go on with a run")
     parser.add_argument(
         "--nproc",
         metavar="N",
@@ -69,13 +68,16 @@ def run(args: argparse.Namespace) -> int:
     from zoo.recipe import load_recipe
     from zoo.trainer import plan_batch
 
-    recipe = open_run(args.resume).recipe if args.resume else load_recipe(args.recipe, args.set)
+    resumed = open_run(args.resume) if args.resume is not None else None
+    recipe = resumed.recipe if resumed is not None else load_recipe(args.recipe, args.set)
     if args.nproc > 1 and not distributed.launched():
         settings, length = recipe.train, recipe.model.options["max_seq_len"]
         plan_batch(settings.batch_tokens, length, args.nproc, settings.micro_batch)
         return distributed.launch(args.nproc, args.argv)
 
-    say(f"{recipe.name}: {size_of(recipe)}")
+    # A resumed run keeps its recipe under a name of no meaning: recipe.toml.
+    name = resumed.dir.resolve().name if resumed is not None else recipe.name
+    say(f"{name}: {size_of(recipe)}")
     run = runner.resume(args.resume) if args.resume else runner.train(recipe, out=args.out)
     if is_first_process():
         report(run)
@@ -90,20 +92,20 @@ def say(doing: str) -> None:
 
 def report(run: Run) -> None:
     """Where the run lies, how good it is, what it writes and how to get more of it."""
-    say("writing a sample")
-    sample = run.generate(seed=run.recipe.train.seed)
-    path = write_sample(run, sample)
     summary = run.summary
     rows = [
         ("run", str(run.dir)),
         ("text", summary["label"]),
         ("validation loss", f"{summary['valid_loss']:.4f} nats per token"),
         ("", f"{summary['bits_per_byte']:.4f} bits per byte"),
-        ("sample", str(path)),
     ]
-    print(f"\n{table(rows)}\n\n{sample.strip()}\n")
+    print(f"\n{table(rows)}\n")
     for notice in summary["notices"]:
         print(f"note: {notice}\n")
+    sys.stdout.flush()  # the sample may be refused or interrupted
+    say("writing a sample")
+    sample = run.generate(seed=run.recipe.train.seed)
+    print(f"{write_sample(run, sample)}\n{sample.strip()}\n")
     words = first_words(sample)
     prompt = f" --prompt {quoted(words)}" if words else ""
     print(f"try: zoo generate {quoted(run.dir)}{plugin_flags()}{prompt}")
