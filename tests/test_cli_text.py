@@ -63,6 +63,17 @@ def test_special_tokens_come_in_the_order_given(tmp_path: Path) -> None:
     assert set("🐈—") <= set(tokenizer.decode(range(tokenizer.vocab_size or 0)))
 
 
+def test_special_tokens_are_encoded_when_asked_for(
+    tokenizer_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    args = ("tokenizer", "encode", "cat<|endoftext|>", "--tokenizer", str(tokenizer_dir))
+    loaded = zoo.load_tokenizer(tokenizer_dir)
+    plain = [int(i) for i in output_of(capsys, *args).split()]
+    special = [int(i) for i in output_of(capsys, *args, "--special").split()]
+    assert loaded.eot not in plain
+    assert special == [*loaded.encode("cat").tolist(), loaded.eot]
+
+
 def test_a_run_is_a_tokenizer(capsys: pytest.CaptureFixture[str]) -> None:
     out = output_of(capsys, "tokenizer", "encode", "zoo", "--tokenizer", "runs/tiny-1")
     assert out.split() == [str(byte) for byte in b"zoo"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import inspect
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -80,6 +81,11 @@ def add_encode_arguments(parser: Parser) -> None:
     add_tokenizer_option(parser)
     parser.add_argument("--file", metavar="FILE", type=existing_file, help="encode a file")
     parser.add_argument(
+        "--special",
+        action="store_true",
+        help="recognise the special tokens that the text spells",
+    )
+    parser.add_argument(
         "-o", "--out", metavar="FILE.npy", type=Path, help="save the ids instead of printing them"
     )
     add_plugin_option(parser)
@@ -154,7 +160,15 @@ def run_encode(args: argparse.Namespace) -> None:
     from zoo.api import load_tokenizer
 
     tokenizer = load_tokenizer(args.tokenizer)
-    ids = tokenizer.encode(text_to_encode(args))
+    more = {"allowed_special": True} if args.special else {}
+    if not more.keys() <= inspect.signature(tokenizer.encode).parameters.keys():
+        raise ZooError(
+            f"--special: {type(tokenizer).__name__} recognises no special tokens in text"
+        )
+    try:
+        ids = tokenizer.encode(text_to_encode(args), **more)
+    except ValueError as error:
+        raise ZooError(str(error)) from None
     if args.out is None:
         print(*ids.tolist())
     else:
