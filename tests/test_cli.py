@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import errno
+import glob
+import shlex
+import subprocess
+import sys
 import warnings
 from pathlib import Path
 from typing import Any
 
 import pytest
-from commands import error_of, inside, output_of, started, trained  # noqa: F401  (fixtures)
+from commands import error_of, inside, output_of, posix, started, trained  # noqa: F401  (fixtures)
 
 import zoo
 from zoo import cli, runner
-from zoo.cli import COMMANDS, main
+from zoo.cli import COMMANDS, check, main
 
 # ── Help ──────────────────────────────────────────────────────────────────────────────────────────
 
@@ -65,6 +69,24 @@ def test_version_through_python_m() -> None:
     assert out.decode().split() == ["zoo", zoo.__version__]
 
 
+def test_the_examples_of_check_are_right(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(Path(__file__).parents[1])
+    for line in check.EXAMPLES.splitlines()[1:]:
+        words = shlex.split(line.strip().removeprefix("zoo "))
+        args = [name for word in words for name in sorted(glob.glob(word)) or [word]]
+        assert ": ok, " in output_of(capsys, *args)
+
+
+@posix
+@pytest.mark.parametrize("args", ["list", "tokenizer decode 97 --tokenizer runs/tiny-1"])
+def test_a_closed_output_is_met_quietly(args: str) -> None:
+    command = f"{shlex.quote(sys.executable)} -m zoo {args} >&-"
+    done = subprocess.run(command, shell=True, capture_output=True)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
 # ── Mistakes ──────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -76,17 +98,23 @@ def test_version_through_python_m() -> None:
         ("train nowhere.toml", "nowhere.toml"),
         ("train tiny.toml --resume runs/tiny-1", "name either a recipe or"),
         ("train --resume runs/tiny-1 --set train.steps=9", "leave out --set"),
-        ("train --resume nowhere", "nowhere: no such file or folder"),
+        ("train --resume nowhere", "nowhere: no such run (in runs/: tiny-1)"),
+        ("train --resume stillborn", "no checkpoint there; was it stopped before its first one?"),
+        ("train tiny.toml --out stillborn", "no checkpoint to go on from: choose another --out"),
+        ("train tiny.toml --out tiny.toml", "tiny.toml: a file; a run needs a folder"),
+        ("train tiny.toml --temperature 3", "arguments: --temperature 3; see `zoo train --help`"),
         ("train tiny.toml --nproc 0", "--nproc: 0 is less than 1"),
-        ("train tiny.toml --out runs/tiny-1", "exists already"),
+        ("train tiny.toml --out runs/tiny-1", "exists already; go on with `--resume runs/tiny-1`"),
         ("train tiny.toml --sett a=b", "--sett"),
         ("train tiny.toml --set train.device=cuda:99", "train.device = 'cuda:99' can't be used"),
         ("check", "RECIPE"),
         ("check tiny.toml --plugin nowhere.py", "--plugin: nowhere.py: no such file"),
         ("list nrom", "no kind 'nrom'; did you mean 'norm'?"),
         ("describe nrom", "no kind 'nrom'; did you mean 'norm'?"),
+        ("describe none", "several kinds have a 'none': write `zoo describe norm none` or `zoo"),
         ("describe norm rmsnrom", "no norm named 'rmsnrom'; did you mean 'rmsnorm'?"),
         ("generate nowhere", "nowhere: no such run (in runs/: tiny-1)"),
+        ("generate --top-q 1", "unrecognized arguments: --top-q; see `zoo generate --help`"),
         ("generate --max-new-tokens 0", "--max-new-tokens: 0 is less than 1"),
         ("generate --temperature hot", "--temperature: 'hot' is no finite number"),
         ("generate --prompt a --top-p 2", "p must be above 0 and at most 1"),
@@ -108,11 +136,18 @@ def test_version_through_python_m() -> None:
 def test_a_mistake_is_one_clear_line(
     args: str, expected: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    Path("stillborn/checkpoints").mkdir(parents=True, exist_ok=True)
     said = error_of(capsys, *args.split())
     assert expected in said.splitlines()[-1] or said.endswith("1 problem\n")
     assert expected in said
     assert "Traceback" not in said
     assert not Path("new").exists()
+
+
+@pytest.mark.parametrize("prompt", ["Once upon a time", "Once\nupon " * 1000])
+def test_a_prompt_where_the_run_belongs(prompt: str, capsys: pytest.CaptureFixture[str]) -> None:
+    said = error_of(capsys, "generate", prompt)
+    assert "no such run; give a text to continue after --prompt" in said
 
 
 def test_all_problems_of_a_recipe_one_a_line_then_their_number(

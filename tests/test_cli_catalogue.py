@@ -78,6 +78,12 @@ def test_describe_shows_options_source_and_lines_that_a_recipe_takes(
     assert find_component(zoo.registry(), kind, table.pop("name"), table).entry is entry
 
 
+def test_describe_finds_the_kind_of_a_name(capsys: pytest.CaptureFixture[str]) -> None:
+    assert output_of(capsys, "describe", "rmsnorm") == output_of(
+        capsys, "describe", "norm", "rmsnorm"
+    )
+
+
 @pytest.mark.parametrize("section", ["data", "model", "params", "train", "generate"])
 def test_describe_explains_every_key_of_a_section(
     section: str, capsys: pytest.CaptureFixture[str]

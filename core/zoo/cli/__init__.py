@@ -44,6 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Returns the exit code: 0, 2 after a user's error, 128 + the signal's number after an interrupt.
     """
+    open_missing_streams()
     speak_utf8()
     try:
         with Interrupts(), plain_warnings():
@@ -113,6 +114,13 @@ def plain_warnings() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.showwarning = show
         yield
+
+
+def open_missing_streams() -> None:
+    """What goes to a stream that was closed before the start (`>&-`) goes nowhere."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
 
 
 def speak_utf8() -> None:

@@ -18,7 +18,7 @@ USAGE = "RECIPE… [options]"
 EXAMPLES = """\
 examples:
   zoo check recipes/tinystories.toml
-  zoo check recipes/*.toml --set tokenizer.vocab_size=8192
+  zoo check recipes/tinystories*.toml --set tokenizer.vocab_size=8192
 """
 
 

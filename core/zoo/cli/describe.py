@@ -30,13 +30,14 @@ sections:  {", ".join(SECTIONS)}
 
 examples:
   zoo describe norm rmsnorm
+  zoo describe rmsnorm
   zoo describe attention
   zoo describe train
 """
 
 
 def add_arguments(parser: Parser) -> None:
-    parser.add_argument("subject", metavar="KIND", help="a kind, or a section of a recipe")
+    parser.add_argument("subject", metavar="KIND", help="a kind, a section of a recipe, or a name")
     parser.add_argument("name", metavar="NAME", nargs="?", help="a component of that kind")
     add_plugin_option(parser)
     parser.set_defaults(run=run)
@@ -47,14 +48,26 @@ def run(args: argparse.Namespace) -> None:
     if subject in SECTIONS and name is None:
         print(described_section(subject))
         return
-    if subject not in KINDS:
-        known = KINDS if name is not None else [*KINDS, *SECTIONS]
-        raise ZooError(f"no kind {subject!r}{did_you_mean(subject, known)}")
     registry = load_plugins(args)
+    if subject not in KINDS:
+        if name is not None:
+            raise ZooError(f"no kind {subject!r}{did_you_mean(subject, KINDS)}")
+        subject, name = kind_of(subject, registry), subject
     if name is None:
         print(described_kind(KINDS[subject], registry))
     else:
         print(described_component(registry.find(subject, name), registry))
+
+
+def kind_of(name: str, registry: Registry) -> str:
+    """The kind of the component of this name, where only one kind has such a one."""
+    kinds = [kind for kind in KINDS if any(e.name == name for e in registry.entries(kind))]
+    if not kinds:
+        raise ZooError(f"no kind {name!r}{did_you_mean(name, [*KINDS, *SECTIONS])}")
+    if len(kinds) > 1:
+        choices = " or ".join(f"`zoo describe {kind} {name}`" for kind in kinds)
+        raise ZooError(f"several kinds have a {name!r}: write {choices}")
+    return kinds[0]
 
 
 def described_component(entry: Entry, registry: Registry) -> str:
