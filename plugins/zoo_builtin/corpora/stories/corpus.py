@@ -31,7 +31,7 @@ def split_of(opening: str) -> str:
     return SPLITS[crc32(opening.encode()) % VALID_ONE_IN == 0]
 
 
-class OtherSplit(Exception):
+class OtherSplit(Exception):  # noqa: N818 - no error
     """The story just begun belongs to the other split: the rest of it needn't be told."""
 
 
