@@ -150,6 +150,47 @@ def test_one_long_text_has_a_validation_part(tmp_path: Path) -> None:
     assert not set(read(corpus)) & set(read(corpus, "valid"))
 
 
+@pytest.mark.parametrize("name", ["input.txt", "input.txt.gz"])
+@pytest.mark.parametrize("share", [0.01, 0.05, 0.1, 0.5])
+@pytest.mark.parametrize("n_bytes", [30_000, 50_000, 100_000, 1_000_000])
+def test_a_lone_text_of_any_size_has_a_validation_part(
+    tmp_path: Path, n_bytes: int, share: float, name: str
+) -> None:
+    text = b"\n\n".join(some_documents(2500))[:n_bytes]
+    corpus = TextCorpus(files=[write(tmp_path / name, [text])], valid_share=share)
+    train, valid = read(corpus), read(corpus, "valid")
+    assert 0.4 * share < sum(map(len, valid)) / len(text) < 1.6 * share
+    assert max(map(len, train + valid)) <= max(256, n_bytes / 20)
+    kept = sorted(b"".join(train + valid).replace(b"\n", b""))
+    assert kept == sorted(text.replace(b"\n", b""))
+
+
+def test_a_lone_text_that_repeats_itself_has_a_validation_part(tmp_path: Path) -> None:
+    """All its pieces have the same hash."""
+    path = write(tmp_path / "input.txt", [b"The same, once more.\n" * 3000, b"\n"])
+    corpus = TextCorpus(files=[path])
+    assert len(read(corpus)) > 10 * len(read(corpus, "valid")) > 0
+
+
+def test_a_split_without_a_document_says_what_helps(tmp_path: Path) -> None:
+    path = write(tmp_path / "two.txt", [b"first", b"second"])
+    remedy = "name valid_files, {} valid_share, write as separator"
+    for share, split, change in ((1e-9, "valid", "raise"), (1 - 1e-9, "train", "lower")):
+        with pytest.raises(ZooError, match=f"of 2 documents.*{remedy.format(change)}"):
+            read(TextCorpus(files=[path], valid_share=share), split)
+    with pytest.raises(ZooError, match="of 1 documents"):
+        read(TextCorpus(files=[write(tmp_path / "short.txt", [b"too short"])]), "valid")
+
+
+def test_output(tmp_path: Path, snapshot) -> None:
+    paragraphs = [f"{i}. " + "A line of a paragraph.\n" * (3 + i % 4) for i in range(40)]
+    path = tmp_path / "text.txt"
+    path.write_bytes("\n".join(paragraphs).encode())
+    corpus = TextCorpus(files=[path])
+    assert {split: [piece.decode() for piece in corpus.documents(split)][:2]
+            for split in ("train", "valid")} == snapshot  # fmt: skip
+
+
 def test_validation_files_of_their_own(tmp_path: Path) -> None:
     documents = some_documents(100)
     write(tmp_path / "all" / "train.txt", documents[:90])
@@ -202,9 +243,10 @@ def test_max_bytes_takes_the_first_documents_that_fit(tmp_path: Path) -> None:
 
 def test_line_ends_around_documents_and_empty_documents_are_dropped(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
+    write(tmp_path / "b.txt", [b"four"])
     path.write_bytes(b"\r\none\r\ntwo\r\n---\n---\r\n\r\n---\n\n three \n")
-    corpus = TextCorpus(files=[path], separator="---")
-    assert sorted(read(corpus) + read(corpus, "valid")) == [b" three ", b"one\r\ntwo"]
+    corpus = TextCorpus(files=[path], valid_files=[path.with_name("b.txt")], separator="---")
+    assert read(corpus) == [b"one\r\ntwo", b" three "]
 
 
 def test_the_fingerprint_follows_content_and_options_alone(tmp_path: Path) -> None:

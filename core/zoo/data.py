@@ -196,7 +196,10 @@ def encode_split(corpus: Corpus, split: str, tokenizer: Tokenizer, dir: Path) ->
             writer.add(ids, len(document))
             advance(len(document))
     if not writer.documents:
-        raise ZooError(f"{corpus.label}: no document in the {split} split")
+        raise ZooError(
+            f"{corpus.label}: no document in the {split} split: give the corpus more text, or see "
+            "its options with `zoo describe corpus`"
+        )
     return writer.meta
 
 

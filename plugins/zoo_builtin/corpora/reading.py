@@ -16,6 +16,7 @@ from zoo.progress import track
 SEPARATOR = "<|endoftext|>"
 LONG = 1 << 16  # a longer document is cut into pieces
 PIECE = 1 << 13
+SHORT = 1 << 20  # in a longer text, there are enough pieces to leave to chance who gets them
 RULES = 1  # counts changes of the rules below, for fingerprints
 
 CHUNK = 1 << 18
@@ -32,12 +33,33 @@ def read_documents(path: Path, separator: str, *, first: int | None = None) -> I
     the file are read, as stored; the document that is cut off there is left out.
     """
     complete = first is None or path.stat().st_size < first
+    chunks = _text(path, first, complete)
+    yield from _trimmed(split_documents(chunks, separator.encode(), complete))
+
+
+def lone_document(path: Path, separator: str) -> bytes | None:
+    """What a file of at most 1 MiB holds if it is a single document, else None."""
+    text = b""
+    for chunk in _text(path):
+        text += chunk
+        if len(text) > SHORT:
+            return None
+    documents = list(_trimmed(text.split(separator.encode())))
+    return documents[0] if len(documents) == 1 else None
+
+
+def cut(document: bytes, size: int) -> Iterator[bytes]:
+    """Pieces of at most ``size`` bytes that end as the pieces of a long document do."""
+    return _trimmed(_pieces(document, size))
+
+
+def _trimmed(documents: Iterable[bytes]) -> Iterator[bytes]:
+    return filter(None, (document.strip(b"\r\n") for document in documents))
+
+
+def _text(path: Path, first: int | None = None, complete: bool = True) -> Iterator[bytes]:
     chunks = _stored(path, first)
-    if path.suffix == ".gz":
-        chunks = _unzipped(chunks, path, complete)
-    for document in split_documents(chunks, separator.encode(), complete):
-        if document := document.strip(b"\r\n"):
-            yield document
+    return _unzipped(chunks, path, complete) if path.suffix == ".gz" else chunks
 
 
 def _stored(path: Path, first: int | None) -> Iterator[bytes]:
@@ -83,32 +105,35 @@ def split_documents(
     for chunk in chunks:
         *ended, rest = (rest + chunk).split(separator)
         for document in ended:
-            yield from _pieces(document, cutting)
+            yield from _split_if_long(document, cutting)
             cutting = False
         while len(rest) > LONG + len(separator):  # it may end in the beginning of a separator
             cutting = True
-            piece, rest = _cut(rest)
+            piece, rest = _cut(rest, PIECE)
             yield piece
     if complete:
-        yield from _pieces(rest, cutting)
+        yield from _split_if_long(rest, cutting)
 
 
-def _pieces(document: bytes, cutting: bool) -> Iterator[bytes]:
-    if cutting or len(document) > LONG:
-        while len(document) > PIECE:
-            piece, document = _cut(document)
-            yield piece
+def _split_if_long(document: bytes, cutting: bool) -> Iterator[bytes]:
+    return _pieces(document, PIECE if cutting or len(document) > LONG else LONG)
+
+
+def _pieces(document: bytes, size: int) -> Iterator[bytes]:
+    while len(document) > size:
+        piece, document = _cut(document, size)
+        yield piece
     yield document
 
 
-def _cut(text: bytes) -> tuple[bytes, bytes]:
-    """A piece from the front, which depends on the first ``PIECE`` bytes alone, and the rest."""
+def _cut(text: bytes, size: int) -> tuple[bytes, bytes]:
+    """A piece from the front, which depends on the first ``size`` bytes alone, and the rest."""
     for end in (b"\n\n", b"\n", b" "):
-        at = text.rfind(end, PIECE // 2, PIECE)
+        at = text.rfind(end, size // 2, size)
         if at >= 0:
             return text[: at + len(end)], text[at + len(end) :]
-    at = PIECE
-    while at > PIECE - 4 and text[at] & 0xC0 == 0x80:  # not inside a UTF-8 character
+    at = size
+    while at > size - 4 and text[at] & 0xC0 == 0x80:  # not inside a UTF-8 character
         at -= 1
     return text[:at], text[at:]
 

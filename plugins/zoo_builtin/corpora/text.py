@@ -9,8 +9,20 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from zoo_builtin.corpora.reading import RULES, SEPARATOR, content_hash, read_documents
+from zoo.errors import ZooError
+from zoo_builtin.corpora.reading import (
+    PIECE,
+    RULES,
+    SEPARATOR,
+    SHORT,
+    content_hash,
+    cut,
+    lone_document,
+    read_documents,
+)
 
+LEAST_PIECE = 256  # bytes: less is hardly a text
+LONE_PIECES = 20  # at least, out of a lone document that isn't tiny
 SUFFIXES = (".txt", ".text", ".md")
 
 
@@ -28,6 +40,10 @@ class TextCorpus:
     Without ``valid_files``, a document is held out for validation if its hash falls into
     ``valid_share``. So equal documents are always on the same side, and more text never moves
     an old document.
+
+    A lone document of at most 1 MiB (a file without separators, say) would leave that to luck. It
+    is cut into pieces of at most a 20th of it, of ``valid_share`` of it and of 8 KiB (but not below
+    256 bytes), and of these, ``valid_share`` is held out, evenly spaced.
 
     ``max_bytes`` takes only the first documents of ``files``, as many as fit.
     """
@@ -61,12 +77,16 @@ class TextCorpus:
         self.label = f"{first} and {more} more" if more else first
 
     def documents(self, split: str) -> Iterator[bytes]:
-        """The documents of "train" or "valid". Raises ValueError for any other split."""
+        """The documents of "train" or "valid".
+
+        Raises:
+            ValueError: any other split.
+            ZooError: at the end, if valid_share has left none for this split.
+        """
         check_split(split)
         if self.valid_files is not None:
             return self._read() if split == "train" else self._all(self.valid_files)
-        wanted = split == "valid"
-        return (text for text in self._read() if self._is_held_out(text) == wanted)
+        return self._share_of(split)
 
     def fingerprint(self) -> str:
         """Tells by content, not by name, what is read."""
@@ -77,8 +97,35 @@ class TextCorpus:
             "separator": self.separator,
             "valid_share": self.valid_share,
             "max_bytes": self.max_bytes,
+            "lone": [SHORT, LONE_PIECES, LEAST_PIECE],
         }
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+    def _share_of(self, split: str) -> Iterator[bytes]:
+        n_seen = n_taken = 0
+        for document, held_out in self._divided():
+            n_seen += 1
+            if held_out == (split == "valid"):
+                n_taken += 1
+                yield document
+        if not n_taken:
+            other = "raise" if split == "valid" else "lower"
+            raise ZooError(
+                f"{self.label}: of {n_seen} documents, valid_share = {self.valid_share} leaves "
+                f"none for the {split} split: name valid_files, {other} valid_share, write as "
+                "separator what stands between documents, or use more text"
+            )
+
+    def _divided(self) -> Iterator[tuple[bytes, bool]]:
+        """The documents, each with whether it is held out."""
+        lone = lone_document(self.files[0], self.separator) if len(self.files) == 1 else None
+        if lone is None:
+            yield from ((document, self._is_held_out(document)) for document in self._read())
+            return
+        size = int(len(lone) * min(self.valid_share, 1 / LONE_PIECES))
+        pieces = cut(lone, min(max(size, LEAST_PIECE), PIECE))
+        for nth, piece in enumerate(up_to(self.max_bytes, pieces)):
+            yield piece, self._is_nth_held_out(nth)
 
     def _read(self) -> Iterator[bytes]:
         return up_to(self.max_bytes, self._all(self.files))
@@ -90,6 +137,10 @@ class TextCorpus:
     def _is_held_out(self, document: bytes) -> bool:
         drawn = int.from_bytes(hashlib.sha256(document).digest()[:8], "big")
         return drawn < self.valid_share * 2**64
+
+    def _is_nth_held_out(self, nth: int) -> bool:
+        """Evenly spaced, beginning in the middle of the first ``1 / valid_share`` pieces."""
+        return int((nth + 1) * self.valid_share + 0.5) > int(nth * self.valid_share + 0.5)
 
 
 def check_split(split: str) -> None:
