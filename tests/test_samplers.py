@@ -72,6 +72,10 @@ def test_every_temperature_leaves_a_distribution(row: list[float], value: float)
     assert probs.argmax() in [i for i, x in enumerate(row) if x == max(row)] or value > 1e6
 
 
+def test_the_hottest_temperature_keeps_excluded_what_is() -> None:
+    assert applied(Temperature(value=1e300), [1.0, -math.inf, 2.0])[1] == -math.inf
+
+
 @given(rows, st.integers(1, 40))
 def test_top_k_keeps_the_k_best(row: list[float], k: int) -> None:
     left = kept(TopK(k=k), row)

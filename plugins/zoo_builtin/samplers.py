@@ -16,6 +16,7 @@ from torch import Tensor
 
 EXCLUDED = -math.inf
 COLDEST = 1e-30  # colder, only the best token is ever drawn, and the quotient may overflow
+HOTTEST = 1e30  # hotter makes no difference, but float32 may take it for infinite
 
 
 class Greedy:
@@ -36,7 +37,7 @@ class Temperature:
     def __call__(self, logits: Tensor, history: Tensor, state: dict[str, Any]) -> Tensor:
         if self.value < COLDEST:
             return only_best(logits)
-        return logits / self.value
+        return logits / min(self.value, HOTTEST)
 
 
 class TopK:
