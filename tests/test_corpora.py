@@ -172,16 +172,6 @@ def test_a_lone_text_that_repeats_itself_has_a_validation_part(tmp_path: Path) -
     assert len(read(corpus)) > 10 * len(read(corpus, "valid")) > 0
 
 
-def test_a_split_without_a_document_says_what_helps(tmp_path: Path) -> None:
-    path = write(tmp_path / "two.txt", [b"first", b"second"])
-    remedy = "name valid_files, {} valid_share, write as separator"
-    for share, split, change in ((1e-9, "valid", "raise"), (1 - 1e-9, "train", "lower")):
-        with pytest.raises(ZooError, match=f"of 2 documents.*{remedy.format(change)}"):
-            read(TextCorpus(files=[path], valid_share=share), split)
-    with pytest.raises(ZooError, match="of 1 documents"):
-        read(TextCorpus(files=[write(tmp_path / "short.txt", [b"too short"])]), "valid")
-
-
 def test_output(tmp_path: Path, snapshot) -> None:
     paragraphs = [f"{i}. " + "A line of a paragraph.\n" * (3 + i % 4) for i in range(40)]
     path = tmp_path / "text.txt"

@@ -23,6 +23,7 @@ from zoo.inspect import inspect, repeated_spans
 from zoo.permutation import keyed_number, permute
 from zoo.registry import Registrar, Registry
 from zoo.tokens import Tokens, TokenWriter
+from zoo_builtin.corpora.text import TextCorpus
 from zoo_builtin.tokenizers import BPE, Byte, Char
 
 # ── The permutation ───────────────────────────────────────────────────────────────────────────────
@@ -392,6 +393,14 @@ def test_damaged_tokens_are_refused_by_name() -> None:
 def test_no_validation_text_is_refused() -> None:
     with pytest.raises(ZooError, match="birds: no document in the valid split"):
         prepare(Recipe(Corpus(valid=[]), "byte"))
+
+
+def test_no_validation_text_is_told_with_the_ways_out(tmp_path: Path) -> None:
+    (tmp_path / "short.txt").write_text("Too short to hold anything out.", encoding="utf-8")
+    corpus = TextCorpus(files=[tmp_path / "short.txt"])
+    remedy = r"short\.txt: no .* valid split: .*more text.*valid_files, separator, valid_share"
+    with pytest.raises(ZooError, match=remedy):
+        prepare(Recipe(corpus, "byte"))
 
 
 def test_text_that_the_tokenizer_lacks_is_refused_with_its_place() -> None:

@@ -196,9 +196,11 @@ def encode_split(corpus: Corpus, split: str, tokenizer: Tokenizer, dir: Path) ->
             writer.add(ids, len(document))
             advance(len(document))
     if not writer.documents:
+        given = inspect.signature(type(corpus)).parameters.values()
+        options = ", ".join(option.name for option in given if option.kind is option.KEYWORD_ONLY)
+        remedy = f", or change one of its options ({options})" if options else ""
         raise ZooError(
-            f"{corpus.label}: no document in the {split} split: give the corpus more text, or see "
-            "its options with `zoo describe corpus`"
+            f"{corpus.label}: no document in the {split} split: give the corpus more text{remedy}"
         )
     return writer.meta
 

@@ -9,7 +9,6 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from zoo.errors import ZooError
 from zoo_builtin.corpora.reading import (
     PIECE,
     RULES,
@@ -77,16 +76,12 @@ class TextCorpus:
         self.label = f"{first} and {more} more" if more else first
 
     def documents(self, split: str) -> Iterator[bytes]:
-        """The documents of "train" or "valid".
-
-        Raises:
-            ValueError: any other split.
-            ZooError: at the end, if valid_share has left none for this split.
-        """
+        """The documents of "train" or "valid". Raises ValueError for any other split."""
         check_split(split)
         if self.valid_files is not None:
             return self._read() if split == "train" else self._all(self.valid_files)
-        return self._share_of(split)
+        wanted = split == "valid"
+        return (document for document, held_out in self._divided() if held_out == wanted)
 
     def fingerprint(self) -> str:
         """Tells by content, not by name, what is read."""
@@ -100,21 +95,6 @@ class TextCorpus:
             "lone": [SHORT, LONE_PIECES, LEAST_PIECE],
         }
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
-
-    def _share_of(self, split: str) -> Iterator[bytes]:
-        n_seen = n_taken = 0
-        for document, held_out in self._divided():
-            n_seen += 1
-            if held_out == (split == "valid"):
-                n_taken += 1
-                yield document
-        if not n_taken:
-            other = "raise" if split == "valid" else "lower"
-            raise ZooError(
-                f"{self.label}: of {n_seen} documents, valid_share = {self.valid_share} leaves "
-                f"none for the {split} split: name valid_files, {other} valid_share, write as "
-                "separator what stands between documents, or use more text"
-            )
 
     def _divided(self) -> Iterator[tuple[bytes, bool]]:
         """The documents, each with whether it is held out."""
