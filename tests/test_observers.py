@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
+import re
 import sys
 import types
 from collections.abc import Iterable
@@ -18,6 +19,7 @@ from zoo.errors import ZooError
 from zoo.paths import write_atomically
 from zoo.run import RunInfo
 from zoo_builtin.observers import JSONL, Console, Plot, TensorBoard, console, plot
+from zoo_builtin.observers.bar import Bar
 
 TOTAL = 20
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -288,11 +290,35 @@ def test_console_draws_a_bar_on_a_terminal(tmp_path: Path, terminal: io.StringIO
 def test_console_shows_the_phase_on_the_bar(tmp_path: Path, terminal: io.StringIO) -> None:
     with redirect_stderr(terminal):
         observer = Console(info(tmp_path))
-    assert isinstance(observer.display, console.Bar)
+    assert isinstance(observer.display, Bar)
     for phase in ("evaluating", "saving", "training"):
         observer.phase_changed(phase)
         (task,) = observer.display._progress.tasks
         assert task.description == phase
+
+
+@pytest.mark.parametrize("columns", [40, 60, 70, 80, 120])
+def test_console_shows_the_whole_count_in_any_width(
+    tmp_path: Path, terminal: io.StringIO, monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    with redirect_stderr(terminal):
+        observer = Console(info(tmp_path, total_steps=20_000))
+        observer.run_started()
+        observer.eval_ended(valid_record(0))
+        observer.step_ended(train_record(13_579))
+        observer.phase_changed("evaluating")
+        terminal.truncate(0)
+        observer.display._progress.refresh()  # type: ignore[attr-defined]
+        (line,) = re.sub(r"\x1b\[[^a-zA-Z]*[a-zA-Z]|[\0\r]", "", terminal.getvalue()).splitlines()
+        observer.display.stop()
+    assert len(line) <= columns - 2  # room for "^C"
+    assert " evaluating " in line
+    assert " 13579/20000 " in line
+    bar = re.search("evaluating ([━╸╺]+) ", line)
+    assert bar
+    assert len(bar[1]) == 1 or "…" not in line  # the status is cut last
+    assert columns < 120 or line.endswith("left")
 
 
 def test_console_draws_no_bar_on_a_terminal_that_can_not(

@@ -25,7 +25,7 @@ class Console:
         if every_seconds < 0:
             raise ValueError(f"every_seconds must be at least 0, not {every_seconds}")
         self.run = run
-        self.display: Display = Bar(run) if can_redraw() else Lines(run, every_seconds)
+        self.display = display_for(run, every_seconds)
         self.phase = "training"
         self.step = run.start_step
         self.facts: dict[str, str] = {}
@@ -115,40 +115,12 @@ class Lines:
         pass
 
 
-class Bar:
-    """A progress bar at the bottom of a terminal, gone when the run ends."""
+def display_for(run: RunInfo, every_seconds: float) -> Display:
+    if not can_redraw():
+        return Lines(run, every_seconds)
+    from zoo_builtin.observers.bar import Bar  # needs rich, which a log doesn't
 
-    def __init__(self, run: RunInfo) -> None:
-        from rich.console import Console as Terminal
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
-
-        self._progress = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=None),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[status]}", markup=False),
-            console=Terminal(stderr=True),
-            expand=True,
-            transient=True,
-            # What is printed on the same terminal goes above the bar; a file stays a file.
-            redirect_stdout=sys.stdout.isatty(),
-        )
-        self._task = self._progress.add_task(
-            "training", total=run.total_steps, completed=run.start_step, status=""
-        )
-
-    def start(self) -> None:
-        self._progress.start()
-
-    def show(self, phase: str, step: int, status: str) -> None:
-        self._progress.update(self._task, description=phase, completed=step, status=status)
-
-    def say(self, line: str) -> None:
-        self._progress.console.print(line, markup=False, highlight=False, soft_wrap=True)
-
-    def stop(self) -> None:
-        self._progress.stop()
+    return Bar(run)
 
 
 def can_redraw() -> bool:
