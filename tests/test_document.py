@@ -42,7 +42,8 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
         ("zoo = true", "a.toml:1: zoo: expected the format 1, got true"),
         ("zoo = '1'", "a.toml:1: zoo: expected the format"),
         ("x = " + "[" * 10_000, "a.toml: nested too deeply"),
-        ("x = " + "1" * 5_000, "a.toml: "),
+        ("zoo = 1\nx = " + "1" * 5_000, "a.toml:2: a number of 5,000 digits"),
+        ("zoo = 1\n\nextends = ''", "a.toml:3: extends: is empty: write a recipe's file name"),
         ("extends = 'b.toml'", "a.toml:1: extends: b.toml: no such file"),
         ("extends = 3", "a.toml:1: extends: expected the file name of a recipe, got 3"),
         ("extends = 'a.toml'", "a.toml:1: extends: goes in a circle: a.toml → a.toml"),
@@ -198,6 +199,12 @@ def test_one_value_is_set(
             "model.attention[0].windw=4",
             "model.attention[0].windw: attention 'full' has no such option",
         ),
+        (
+            "model.norm[0].eps=1",
+            "model.norm[0]: model.norm holds no list: leave out [0], or set a whole list",
+        ),
+        ("params[0].lr=2", "params[0]: params holds no list: leave out [0], or set a whole list"),
+        ("train.steps=" + "1" * 5_000, "a number of 5,000 digits"),
         ("tarin.steps=4", "tarin: a recipe has no such section; did you mean 'train'?"),
         ("train.steps=1\nzoo = 2", 'train.steps: expected int, or "none", got "1\\nzoo = 2"'),
     ],
@@ -207,6 +214,16 @@ def test_a_wrong_override_is_told_as_such(write: Write, change: str, message: st
     told = problems(path, change)
     assert len(told) == 1
     assert told[0].startswith(f"--set {change}: {message}")
+
+
+def test_what_is_none_has_no_options(write: Write) -> None:
+    path = write(MINIMAL)
+    message = "the scheduler is none and has no options: give it a name (known: constant, cosine,"
+    (told,) = problems(path, "scheduler=none", "scheduler.warmup=3")
+    assert told.startswith(f"--set scheduler.warmup=3: scheduler.warmup: {message}")
+    named = zoo.load_recipe(path, ["scheduler=none", "scheduler.name=cosine", "scheduler.warmup=3"])
+    assert named.scheduler is not None
+    assert named.scheduler.options["warmup"] == 3
 
 
 # ── Merging, as a law ────────────────────────────────────────────────────────────────────────────

@@ -176,7 +176,12 @@ class Resolver:
         try:
             entry = self.registry.find(kind, name, prefer)
         except ZooError as error:
-            self.refuse((*at, "name") if isinstance(value, Mapping) else at, str(error))
+            if name == "none" and table:
+                known = ", ".join(map(self.registry.spelling, self.registry.entries(kind)))
+                wrong = f"the {kind} is none and has no options: give it a name (known: {known})"
+                self.refuse((*at, next(iter(table))), wrong)
+            else:
+                self.refuse((*at, "name") if isinstance(value, Mapping) else at, str(error))
             return None
         options = self.options(entry.options, table, at, f"{kind} {name!r}")
         return Component(entry, options, self.registry.spelling(entry), at)

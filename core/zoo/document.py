@@ -21,7 +21,8 @@ from zoo.values import At, dotted, show
 
 FORMAT = 1
 
-SET_PATH = re.compile(r"[^.\[\]\s]+(\.[^.\[\]\s]+|\[-?\d+\])*")
+SET_PATH = re.compile(r"[^.\[\]\s]+(\.[^.\[\]\s]+|\[-?[0-9]{1,9}\])*")
+SET_STEP = re.compile(r"\[(-?[0-9]+)\]|([^.\[\]]+)")
 
 DEFAULT_NAMES = {"tokenizer": "bpe", "optimizer": "adamw", "scheduler": "cosine"}
 """The sections that are components, and which ones where a recipe doesn't say."""
@@ -101,6 +102,8 @@ def read_chain(path: Path, below: tuple[tuple[Path, Path], ...] = ()) -> tuple[s
     if not isinstance(extends.value, str):
         message = f"expected the file name of a recipe, got {show(extends.plain())}"
         extends.origin.refuse(("extends",), message)
+    if not extends.value:
+        extends.origin.refuse(("extends",), "is empty: write a recipe's file name, or leave it out")
     parent = Path(os.path.normpath(path.parent / extends.value))
     chain = (*below, (path, path.resolve()))
     if parent.resolve() in [real for _, real in chain]:
@@ -173,8 +176,10 @@ def parse(text: str, path: Path) -> Node:
 def syntax_problem(message: str, text: str, file: str) -> Problem:
     """A parser's complaint, its position taken out of the words."""
     found = re.search(r" \(at (?:line (\d+), column (\d+)|end of document)\)$", message)
-    if found is None:
-        return Problem(message, file=file)
+    if found is None:  # Python's own: it reads no integer of thousands of digits
+        number = max(re.finditer(r"\d+", text), key=lambda digits: len(digits[0]))
+        line = text.count("\n", 0, number.start()) + 1
+        return Problem(f"a number of {len(number[0]):,} digits", file=file, line=line)
     line = int(found[1] or text.count("\n") + 1)
     column = f" (column {found[2]})" if found[2] else " (end of file)"
     return Problem(message[: found.start()] + column, file=file, line=line)
@@ -263,13 +268,21 @@ def override(root: Node, text: str) -> Node:
     path, equals, written = text.partition("=")
     path = path.strip()
     origin = Origin(f"--set {text}", None, Path.cwd())
-    steps = re.findall(r"[^.\[\]]+", path)
     if not equals or not SET_PATH.fullmatch(path):
         origin.refuse((), "expected PATH=VALUE, such as model.norm=layernorm")
+    steps = steps_of(path)
     if steps[0] in ("zoo", "extends"):
         origin.refuse((steps[0],), "can't be set from outside: write it in a recipe")
     value = locate(parse_value(written.strip(), origin), (), {}, origin)
     return _set(root, steps, value, ())
+
+
+def steps_of(path: str) -> list[str | int]:
+    """
+    >>> steps_of("model.attention[1].window")
+    ['model', 'attention', 1, 'window']
+    """
+    return [int(index) if index else key for index, key in SET_STEP.findall(path)]
 
 
 def parse_value(text: str, origin: Origin) -> Any:
@@ -281,29 +294,28 @@ def parse_value(text: str, origin: Origin) -> Any:
     except RecursionError:
         origin.refuse((), "nested too deeply")
     except ValueError as error:
-        if text[0] in "[{\"'":
+        if text[0] in "[{\"'" or re.fullmatch(r"[+-]?\d+", text):
             origin.refuse((), syntax_problem(str(error), text, "").message)
         return text
     return parsed["value"] if parsed.keys() == {"value"} else text
 
 
-def _set(node: Node, steps: Sequence[str], value: Node, at: At) -> Node:
+def _set(node: Node, steps: Sequence[str | int], value: Node, at: At) -> Node:
     """``node`` with ``value`` laid over what stands at ``steps`` below it."""
     if not steps:
         return merge(node, value)
     step, rest = steps[0], steps[1:]
     if isinstance(node.value, list):
         items = list(node.value)
-        if not step.isdigit() or int(step) >= len(items):
-            message = f"no entry {step!r} in a list of {len(items)} (the first is [0])"
+        index = int(step) if re.fullmatch("[0-9]{1,9}", str(step)) else len(items)
+        if index >= len(items):
+            message = f"no entry '{step}' in a list of {len(items)} (the first is [0])"
             value.origin.refuse(at, message)
-        items[int(step)] = _set(items[int(step)], rest, value, (*at, int(step)))
+        items[index] = _set(items[index], rest, value, (*at, index))
         return Node(items, node.origin)
-    inner = (as_table(node) or {}).get(step)
-    if inner is None:
-        below = value
-        for key in reversed(rest):
-            below = Node({key: below}, value.origin)
-    else:
-        below = _set(inner, rest, value, (*at, step))
+    if isinstance(step, int):
+        message = f"{dotted(at)} holds no list: leave out [{step}], or set a whole list"
+        value.origin.refuse((*at, step), message)
+    inner = (as_table(node) or {}).get(step, Node({}, value.origin))
+    below = _set(inner, rest, value, (*at, step))
     return merge(node, Node({step: below}, value.origin))
