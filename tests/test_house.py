@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 import zoo
 from zoo.contracts import KINDS
@@ -57,6 +59,24 @@ def test_the_table_of_contracts_is_true() -> None:
     assert told == {
         kind.name: (", ".join(kind.given) or "–", kind.summary) for kind in KINDS.values()
     }
+
+
+def test_what_the_contract_says_of_seq_is_all_that_it_offers() -> None:
+    listed = re.findall(
+        r"^ {8}(\w+)(\(.*?\))?  ", KINDS["attention"].contract.__doc__, re.MULTILINE
+    )
+    seq = zoo.Seq.of_length(3, torch.device("cpu"))
+    offered = {name for name in dir(seq) if not name.startswith("_")}
+    assert {name for name, _ in listed} == offered - {"of_length", "position", "seen_by"}
+    for name, given in listed:
+        if given:
+            told = set(re.findall(r"(\w+)=?", given.replace("=False", "=")))
+            assert told <= {*inspect.signature(getattr(seq, name)).parameters, "x"}
+
+
+def test_what_an_observer_is_given_can_be_imported() -> None:
+    assert zoo.RunInfo.__module__ == "zoo.run"
+    assert "zoo.RunInfo" in KINDS["observer"].contract.__doc__
 
 
 @pytest.mark.parametrize("kind", KINDS)

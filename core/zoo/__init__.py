@@ -36,7 +36,7 @@ from zoo.values import AnyFloat
 if TYPE_CHECKING:
     from zoo.api import build, load_tokenizer, make
     from zoo.recipe import check, load_recipe
-    from zoo.run import open_run
+    from zoo.run import RunInfo, open_run
     from zoo.runner import train
     from zoo.seq import Seq
 
@@ -64,6 +64,7 @@ __all__ = [
     "RecipeError",
     "Registrar",
     "Registry",
+    "RunInfo",
     "Sampler",
     "Scheduler",
     "Seq",
@@ -84,6 +85,7 @@ __all__ = [
 
 # What needs torch is imported on first use, so that `import zoo` and `zoo --help` are quick.
 _LAZY = {
+    "RunInfo": "zoo.run",
     "Seq": "zoo.seq",
     "build": "zoo.api",
     "check": "zoo.recipe",

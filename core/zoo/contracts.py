@@ -2,6 +2,12 @@
 
 A component is any callable (mostly a class). Its positional parameters are filled by the host, by
 name, and it takes the subset it needs; its keyword-only parameters are its options in a recipe.
+
+Constructors run when a recipe is checked too, before anything is trained: those of the model's
+parts and the optimizer's on the meta device, where tensors have shapes but no values (no
+``.item()``), those of corpora and observers for a run that may never start. So they check their
+options and leave the work for later.
+
 Nothing here needs torch at run time, so that ``zoo --help`` stays fast.
 """
 
@@ -182,7 +188,18 @@ class Attention(Protocol):
     ``accepts`` names what it lets a position act on ("qk", "scores"); "embedding" concerns no
     attention. ``new_cache`` makes the decoding state, a plain dict of tensors, batch first, which
     ``forward`` updates in place; a cache of ``max_len`` columns must serve any number of tokens by
-    forgetting the oldest.
+    forgetting the oldest. ``zoo.cache`` has one: ``key_value_cache`` makes a ring buffer, and
+    ``extend(cache, k, v, seq)`` returns all keys and values to look at, with their positions.
+
+    ``seq`` says where the tokens of this call stand::
+
+        pos                      (B|1, T) position of each token, −1 for left padding
+        start                    columns that earlier calls have put into the cache
+        ragged                   whether the rows stand at different positions
+        rotate(x, key=False)     queries, or keys, as the position turns them
+        bias(k_pos)              what the position adds to the scores, or None
+        visible(k_pos, window=)  (B|1, 1, T, S) which keys each query may see
+        once(key, make)          make(), called once a forward for all layers
     """
 
     accepts: frozenset[str]
@@ -236,7 +253,12 @@ class Scheduler(Protocol):
 
 
 class Tokenizer(Protocol):
-    """Text <-> ids. ``vocab_size`` may be None before training, where only the text can tell it."""
+    """Text <-> ids. ``vocab_size`` may be None before training, where only the text can tell it.
+
+    ``encode`` adds nothing: the host puts ``eot`` after each document and before each prompt.
+    ``train`` may take a keyword ``progress``, to call with ``(doing, done, total)``; a bar is shown
+    for each phase whose total isn't None.
+    """
 
     vocab_size: int | None
     eot: int
@@ -263,6 +285,7 @@ class Tokenizer(Protocol):
 class Corpus(Protocol):
     """Documents to train on: ``documents("train" | "valid")`` yields bytes, maybe without end.
 
+    Without end-of-text marks, which the host puts between them as the tokenizer's ``eot``.
     ``label`` says in a few words what text this is; ``notice`` is what a user must know about it
     (that an offline stand-in is used, say), else None. Both are right once the fingerprint was
     asked for, which is cheap and settles where the text comes from.
@@ -290,6 +313,7 @@ class Sampler(Protocol):
 class Observer(Protocol):
     """Watches a run on rank 0 and changes nothing. Implements any subset of these events.
 
+    ``run`` is a ``zoo.RunInfo``: its folder, recipe, steps, schedule and size.
     ``record`` is the line that also goes to metrics.jsonl. In the order of the loop::
 
         run_started()
