@@ -72,6 +72,8 @@ class Story(Telling):
         return who
 
     def _named(self, names: Sequence[str], kind: Kind, male: bool, trait: str) -> Character:
+        # Heroes and the others have names of their own: nobody takes one for the other.
+        names = names[1::2] if self.cast else names[::2]
         name = self.favour(names)
         while name in self.cast:
             name = self.favour(names)
