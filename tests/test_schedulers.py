@@ -26,7 +26,7 @@ ALL: list[tuple[Callable[..., Callable[[int], float]], dict[str, Any]]] = [
     (WSD, {"decay": 0.0}),
     (InverseSqrt, {}),
 ]
-DECAYING = [case for case in ALL if case[0] is not Constant]
+DECAYING = [case for case in ALL if case[0] is not Constant and case[1].get("decay") != 0]
 TOTAL = 60
 
 
@@ -44,6 +44,19 @@ def test_never_rises_after_the_warm_up_nor_leaves_0_to_1(make, options: dict, wa
     at = make(TOTAL, warmup=warmup, **options)
     after = [at(t) for t in range(warmup, 2 * TOTAL)]
     assert all(0 <= b <= a <= 1 for a, b in pairwise(after))
+
+
+@pytest.mark.parametrize(("make", "options"), DECAYING)
+@pytest.mark.parametrize("warmup", [0, 7])
+def test_has_fallen_by_the_last_step_where_it_decays(make, options: dict, warmup: int) -> None:
+    assert make(TOTAL, warmup=warmup, **options)(TOTAL - 1) < 0.9
+
+
+@pytest.mark.parametrize("warmup", [0, 7])
+def test_stays_at_1_where_it_does_not(warmup: int) -> None:
+    for make, options in (case for case in ALL if case not in DECAYING):
+        at = make(TOTAL, warmup=warmup, **options)
+        assert {at(t) for t in range(warmup, 2 * TOTAL)} == {1}
 
 
 @pytest.mark.parametrize(("make", "options"), ALL)
