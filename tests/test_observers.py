@@ -136,6 +136,11 @@ def test_jsonl_of_a_new_run_begins_empty(tmp_path: Path) -> None:
     assert read(tmp_path) == []
 
 
+def test_jsonl_output(tmp_path: Path, snapshot) -> None:
+    go_through([JSONL(info(tmp_path))], stop=5)
+    assert (tmp_path / "metrics.jsonl").read_text(encoding="utf-8") == snapshot
+
+
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
 def test_jsonl_stays_json_where_a_number_is_not_finite(tmp_path: Path, bad: float) -> None:
     observer = JSONL(info(tmp_path))
@@ -169,6 +174,23 @@ def test_plot_shows_what_was_measured(tmp_path: Path, drawn: dict[str, Any]) -> 
     assert list(zip(*lr.get_data(), strict=True)) == [
         (step, 1e-3 * (1 - step / TOTAL)) for step in range(TOTAL)
     ]
+
+
+def test_plot_output(tmp_path: Path, drawn: dict[str, Any], snapshot) -> None:
+    """What is drawn, not the pixels, which differ from machine to machine."""
+    go_through([Plot(info(tmp_path))])
+    assert {
+        name: {
+            "title": axes.get_title(),
+            "axes": (axes.get_xlabel(), axes.get_ylabel()),
+            "lines": {
+                line.get_label(): " ".join(f"{x:g}:{y:.5g}" for x, y in line.get_xydata())
+                for line in axes.lines
+            },
+        }
+        for name, figure in drawn.items()
+        for axes in figure.axes
+    } == snapshot
 
 
 @pytest.mark.parametrize("order", [(JSONL, Plot), (Plot, JSONL)])
