@@ -67,7 +67,8 @@ class Interrupts:
 def tell(message: str) -> None:
     """Writes a line to standard error from within a signal handler, on the first process alone."""
     if os.environ.get("RANK", "0") == "0":
-        os.write(2, f"\n{message}\n".encode())
+        above = "\r\x1b[2K" if os.isatty(2) else "\n"  # in place of a progress bar
+        os.write(2, f"{above}{message}\n".encode())
 
 
 def importing(frame: FrameType | None) -> bool:
