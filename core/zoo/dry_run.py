@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from zoo.api import BYTES
 from zoo.component import ComponentError, components_in
 from zoo.contracts import Param
 from zoo.errors import ZooError
@@ -23,9 +24,6 @@ from zoo.values import At
 
 if TYPE_CHECKING:
     from zoo.recipe import Recipe
-
-BYTES = 256
-"""The size of a vocabulary that only training can tell."""
 
 EXPECTED = (ZooError, ValueError, TypeError, ArithmeticError, RuntimeError, ImportError, OSError)
 """What a recipe's values may bring about; anything else is a bug and keeps its traceback."""

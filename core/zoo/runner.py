@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor
 
 import zoo
 from zoo import checkpoint, data
@@ -40,9 +39,9 @@ def train(recipe: Recipe, *, out: str | Path | None = None) -> Run:
     return _run(recipe, out=Path(out) if out is not None else None, resumed=None)
 
 
-def resume(path: str | Path) -> Run:
+def resume(run: str | Path | Run) -> Run:
     """Goes on with a run from its newest checkpoint, as if it had never stopped."""
-    resumed = open_run(path)
+    resumed = run if isinstance(run, Run) else open_run(run)
     return _run(resumed.recipe, out=None, resumed=resumed)
 
 
@@ -87,9 +86,8 @@ def restore(trainer: Trainer, run: Run) -> None:
     """Puts a checkpoint's weights, optimizer state and step into a fresh trainer."""
     saved = run.checkpoint
     trainer.model.load_state_dict(saved.model)
-    names: dict[Tensor, str] = {p.tensor: p.name for p in trainer.params}
     checkpoint.restore_optimizers(
-        trainer.optimizers, names, saved.optimizer, saved.state["optimizer"]
+        trainer.optimizers, trainer.names, saved.optimizer, saved.state["optimizer"]
     )
     trainer.step = saved.state["step"]
 
@@ -187,8 +185,7 @@ class Session:
             return
         self.notify("phase_changed", "saving")
         trainer = self.trainer
-        names: dict[Tensor, str] = {p.tensor: p.name for p in trainer.params}
-        tensors, numbers = checkpoint.flatten_optimizers(trainer.optimizers, names)
+        tensors, numbers = checkpoint.flatten_optimizers(trainer.optimizers, trainer.names)
         evaluated_now = self.valid.get("step") == trainer.step
         if evaluated_now and (self.best is None or self.valid["loss"] < self.best["loss"]):
             self.best = self.valid

@@ -123,6 +123,11 @@ class Trainer:
         """Tokens trained on so far."""
         return self.step * self.plan.tokens
 
+    @property
+    def names(self) -> dict[Tensor, str]:
+        """Each parameter's name, under which its optimizer state is saved."""
+        return {p.tensor: p.name for p in self.params}
+
     def lr_at(self, step: int) -> float:
         """The learning rate of the first parameter group at this step."""
         multiplier = getattr(self.optimizers[0], "lr_multiplier", self.multiplier)

@@ -10,6 +10,10 @@ import math
 from typing import Literal
 
 
+def half_cosine(done: float) -> float:
+    return (1 + math.cos(math.pi * done)) / 2
+
+
 class WarmUp:
     """The warm-up that all share; a subclass says what follows it in ``after_warmup(step)``."""
 
@@ -39,7 +43,28 @@ class Constant(WarmUp):
         return 1.0
 
 
-class Cosine(WarmUp):
+class Cycle(WarmUp):
+    """A fall from 1 to ``min_ratio`` by ``cycle``, the run's length where None, and no further.
+
+    A subclass says in ``fall`` how: from 1 where nothing of it is done to 0 where all is.
+    """
+
+    def __init__(self, total_steps: int, warmup: int, cycle: int | None, min_ratio: float) -> None:
+        super().__init__(total_steps, warmup)
+        self.cycle = end_of_cycle(cycle, warmup, total_steps)
+        self.min_ratio = ratio(min_ratio)
+
+    def after_warmup(self, step: int) -> float:
+        if step >= self.cycle:
+            return self.min_ratio
+        done = (step - self.warmup) / (self.cycle - self.warmup)
+        return self.min_ratio + (1 - self.min_ratio) * self.fall(done)
+
+    def fall(self, done: float) -> float:
+        raise NotImplementedError
+
+
+class Cosine(Cycle):
     """Half a cosine from 1 to ``min_ratio`` (Loshchilov & Hutter 2016, arXiv:1608.03983).
 
     With w = ``warmup``, c = ``cycle`` (the run's length where None) and r = ``min_ratio``::
@@ -56,18 +81,13 @@ class Cosine(WarmUp):
         cycle: int | None = None,
         min_ratio: float = 0.1,
     ) -> None:
-        super().__init__(total_steps, warmup)
-        self.cycle = end_of_cycle(cycle, warmup, total_steps)
-        self.min_ratio = ratio(min_ratio)
+        super().__init__(total_steps, warmup, cycle, min_ratio)
 
-    def after_warmup(self, step: int) -> float:
-        if step >= self.cycle:
-            return self.min_ratio
-        done = (step - self.warmup) / (self.cycle - self.warmup)
-        return self.min_ratio + (1 - self.min_ratio) * (1 + math.cos(math.pi * done)) / 2
+    def fall(self, done: float) -> float:
+        return half_cosine(done)
 
 
-class Linear(WarmUp):
+class Linear(Cycle):
     """A straight line from 1 to ``min_ratio``; 0 does best (Bergsma et al. 2025, arXiv:2502.15938).
 
     With w = ``warmup``, c = ``cycle`` (the run's length where None) and r = ``min_ratio``::
@@ -84,15 +104,10 @@ class Linear(WarmUp):
         cycle: int | None = None,
         min_ratio: float = 0.0,
     ) -> None:
-        super().__init__(total_steps, warmup)
-        self.cycle = end_of_cycle(cycle, warmup, total_steps)
-        self.min_ratio = ratio(min_ratio)
+        super().__init__(total_steps, warmup, cycle, min_ratio)
 
-    def after_warmup(self, step: int) -> float:
-        if step >= self.cycle:
-            return self.min_ratio
-        done = (step - self.warmup) / (self.cycle - self.warmup)
-        return self.min_ratio + (1 - self.min_ratio) * (1 - done)
+    def fall(self, done: float) -> float:
+        return 1 - done
 
 
 class WSD(WarmUp):
@@ -141,7 +156,7 @@ class WSD(WarmUp):
 WSD_SHAPES = {
     "sqrt": lambda x: 1 - math.sqrt(x),
     "linear": lambda x: 1 - x,
-    "cosine": lambda x: (1 + math.cos(math.pi * x)) / 2,
+    "cosine": half_cosine,
 }
 
 

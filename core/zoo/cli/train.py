@@ -78,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
     # A resumed run keeps its recipe under a name of no meaning: recipe.toml.
     name = resumed.dir.resolve().name if resumed is not None else recipe.name
     say(f"{name}: {size_of(recipe)}")
-    run = runner.resume(args.resume) if args.resume else runner.train(recipe, out=args.out)
+    run = runner.resume(resumed) if resumed is not None else runner.train(recipe, out=args.out)
     if is_first_process():
         report(run)
     return 0
