@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
-from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,18 +12,10 @@ from zoo_builtin.tokenizers import streams
 from zoo_builtin.tokenizers.base import joined, offsets_of, several
 from zoo_builtin.tokenizers.byte_pairs import BytePairs, Merge, Rules
 from zoo_builtin.tokenizers.patterns import PATTERNS
+from zoo_builtin.tokenizers.portions import PORTION, Piece, in_threads, portions
 
 if TYPE_CHECKING:
     from zoo_builtin.tokenizers.encode import Encoder
-
-T = TypeVar("T")
-R = TypeVar("R")
-
-PORTION = 1 << 18
-"""Bytes that a thread works on before it takes more."""
-
-Piece = tuple[bytes, int]
-"""A piece of text and -1, or a special token and its id."""
 
 
 class BPE(BytePairs):
@@ -141,47 +130,13 @@ class BPE(BytePairs):
         return Encoder(self.pattern, byte_ids, rules, lengths, whole)
 
     def _learn(self, pieces: Iterator[bytes], wanted: int) -> Iterator[Merge]:
-        from zoo_builtin.tokenizers.reference import BPEReference
+        from zoo_builtin.tokenizers.count import count_pre_tokens
+        from zoo_builtin.tokenizers.learn import learn_merges
 
-        return BPEReference._learn(self, pieces, wanted)  # type: ignore[arg-type]
-
-
-def portions(pieces: Iterable[Piece]) -> Iterator[list[Piece]]:
-    """Pieces in lists of about PORTION bytes."""
-    portion: list[Piece] = []
-    size = 0
-    for piece in pieces:
-        portion.append(piece)
-        size += len(piece[0])
-        if size >= PORTION or len(portion) >= PORTION:
-            yield portion
-            portion, size = [], 0
-    if portion:
-        yield portion
-
-
-def in_threads(
-    work: Callable[[T], R], items: Iterable[T], threads: int | None = None
-) -> Iterator[R]:
-    """What ``work`` gives for each item, in order; a few items are worked on ahead."""
-    if threads is not None and threads < 1:
-        raise ValueError(f"threads = {threads} must be at least 1")
-    threads = threads or cores()
-    if threads == 1:
-        yield from map(work, items)
-        return
-    waiting: deque[Future[R]] = deque()
-    with ThreadPoolExecutor(threads) as pool:
-        for item in items:
-            waiting.append(pool.submit(work, item))
-            if len(waiting) > 2 * threads:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-
-
-def cores() -> int:
-    """How many this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+        return learn_merges(
+            *count_pre_tokens(self.pattern, portions((piece, -1) for piece in pieces)),
+            wanted,
+            min_frequency=self.min_frequency,
+            max_token_bytes=self.max_token_bytes,
+            tie=self.tie,
+        )

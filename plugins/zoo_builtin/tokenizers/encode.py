@@ -7,11 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from zoo_builtin.tokenizers import streams
 from zoo_builtin.tokenizers.byte_pairs import Rules
 from zoo_builtin.tokenizers.jit import inline, kernel, load8, load64, prefetch, store64
 from zoo_builtin.tokenizers.merge import HASH, make_tables, merge, workspace
-from zoo_builtin.tokenizers.patterns import splitter
+from zoo_builtin.tokenizers.patterns import border_finder
 from zoo_builtin.tokenizers.scan import GIVEN, NUMBERS, PADDING, next_pre_token
 from zoo_builtin.tokenizers.unicode import character_classes
 
@@ -78,7 +77,7 @@ class Encoder:
         whole: dict[bytes, int],
     ) -> None:
         self.pattern = NUMBERS.get(pattern, GIVEN)
-        self.split = splitter(pattern) if self.pattern == GIVEN else None
+        self.find_borders = border_finder(pattern) if self.pattern == GIVEN else None
         self.classes = character_classes()
         self.tables = make_tables(byte_ids, rules, lengths)
         self.desks: list[Desk] = []  # those that no thread works at
@@ -94,9 +93,13 @@ class Encoder:
 
         A piece whose entry in ``specials`` is not negative is that id.
         """
-        borders = None
-        if self.split is not None:
-            borders = self._borders(pieces, specials)
+        borders = NO_BORDERS
+        if self.find_borders is not None:
+            # A special token has no borders: it isn't looked into.
+            borders = self.find_borders(
+                b"" if specials and specials[number] >= 0 else piece
+                for number, piece in enumerate(pieces)
+            )
         return self._encode(pieces, specials, self.pattern, borders)
 
     def _encode(
@@ -104,7 +107,7 @@ class Encoder:
         pieces: Sequence[bytes],
         specials: Sequence[int] | None,
         pattern: int,
-        borders: np.ndarray | None,
+        borders: np.ndarray,
     ) -> tuple[np.ndarray, np.ndarray]:
         data = np.frombuffer(b"".join((*pieces, bytes(PADDING))), dtype=np.uint8)
         lengths = [len(piece) for piece in pieces]
@@ -123,7 +126,7 @@ class Encoder:
             marks,
             pattern,
             self.classes,
-            NO_BORDERS if borders is None else borders,
+            borders,
             self.tables,
             self.whole,
             *desk,
@@ -143,20 +146,6 @@ class Encoder:
         if desk.queue.size < 3 * longest:
             desk = Desk(desk.memory, desk.found, *workspace(2 * longest))
         return desk
-
-    def _borders(self, pieces: Sequence[bytes], specials: Sequence[int] | None) -> np.ndarray:
-        """Where pre-tokens end in the pieces, end to end, found by a regular expression."""
-        assert self.split is not None
-        lengths = [
-            len(streams.from_str(pre_token))
-            for number, piece in enumerate(pieces)
-            for pre_token in (
-                self.split(streams.to_str(piece))
-                if not specials or specials[number] < 0
-                else [piece.decode()]
-            )
-        ]
-        return np.cumsum(lengths, dtype=np.int64)
 
     def _misled(self, whole: dict[bytes, int]) -> dict[bytes, int]:
         """Those of the tokens that merging their bytes doesn't give."""
@@ -273,7 +262,6 @@ def encode_pieces(
             out[n] = specials[piece]
             n += 1
             i = end
-            border += pattern == GIVEN
         while i < end:
             ahead = 0
             while i < end and ahead < AHEAD:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
+import numpy as np
 import regex
+
+from zoo_builtin.tokenizers import streams
 
 PATTERNS = {
     "gpt2": r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+",
@@ -71,3 +74,18 @@ def splitter(pattern: str) -> Callable[[str], list[str]]:
         return pieces
 
     return split
+
+
+def border_finder(pattern: str) -> Callable[[Iterable[bytes]], np.ndarray]:
+    """Pieces of text -> where their pre-tokens end, (n,) int64, the pieces lying end to end."""
+    split = splitter(pattern)
+
+    def find(pieces: Iterable[bytes]) -> np.ndarray:
+        lengths = [
+            len(streams.from_str(pre_token))
+            for piece in pieces
+            for pre_token in split(streams.to_str(piece))
+        ]
+        return np.cumsum(lengths, dtype=np.int64)
+
+    return find
