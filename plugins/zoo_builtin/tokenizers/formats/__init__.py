@@ -15,9 +15,9 @@ from zoo_builtin.tokenizers.formats import huggingface, ranks, vocab_merges
 from zoo_builtin.tokenizers.formats.reading import Vocabulary, naming
 
 if TYPE_CHECKING:
-    from zoo_builtin.tokenizers.bpe import BPE
+    from zoo_builtin.tokenizers.byte_pairs import BytePairs
 
-    SomeBPE = TypeVar("SomeBPE", bound=BPE)
+    SomeBytePairs = TypeVar("SomeBytePairs", bound=BytePairs)
 
 READS = (
     "a tokenizer.json of Hugging Face's tokenizers (byte-level BPE)",
@@ -35,7 +35,9 @@ LONGEST_LINE = 4096
 Reader = Callable[..., Vocabulary]
 
 
-def read(cls: type[SomeBPE], path: str | Path, options: Mapping[str, Any]) -> SomeBPE | None:
+def read(
+    cls: type[SomeBytePairs], path: str | Path, options: Mapping[str, Any]
+) -> SomeBytePairs | None:
     """A tokenizer from a file or folder; None where it is of no format that we know.
 
     Raises:
@@ -88,7 +90,7 @@ def first_bytes(path: Path) -> bytes:
         return file.read(LONGEST_LINE)
 
 
-def export(tokenizer: BPE, path: str | Path, format: str) -> list[Path]:
+def export(tokenizer: BytePairs, path: str | Path, format: str) -> list[Path]:
     """Writes a tokenizer for another program, atomically, and returns the files written.
 
     ``"huggingface"`` is a tokenizer.json: the file, or a folder to put it in. ``"tiktoken"`` is a

@@ -26,7 +26,7 @@ from zoo_builtin.tokenizers.formats.reading import (
 from zoo_builtin.tokenizers.streams import SURROGATE
 
 if TYPE_CHECKING:
-    from zoo_builtin.tokenizers.bpe import BPE
+    from zoo_builtin.tokenizers.byte_pairs import BytePairs
 
 EVERYTHING = r"[\s\S]+"
 """The pattern of a tokenizer that cuts nothing."""
@@ -242,7 +242,7 @@ def pattern_of(pre_tokenizer: object) -> str:
     return pattern
 
 
-def write(tokenizer: BPE) -> bytes:
+def write(tokenizer: BytePairs) -> bytes:
     """A tokenizer as ``tokenizer.json``.
 
     Where it has no list of merges, one is found that does the same. ``tokenizers`` always

@@ -22,7 +22,7 @@ from zoo_builtin.tokenizers.formats.reading import (
 from zoo_builtin.tokenizers.patterns import PATTERNS
 
 if TYPE_CHECKING:
-    from zoo_builtin.tokenizers.bpe import BPE
+    from zoo_builtin.tokenizers.byte_pairs import BytePairs
 
 LONGEST_ID = 9
 
@@ -98,7 +98,7 @@ def check_specials(special_tokens: Mapping[Any, Any]) -> dict[str, int]:
     return specials
 
 
-def write(tokenizer: BPE) -> bytes:
+def write(tokenizer: BytePairs) -> bytes:
     """A tokenizer as a rank file, which holds neither the pattern nor special tokens.
 
     tiktoken merges neighbours whose joined bytes are a token, the lowest id first, and takes a

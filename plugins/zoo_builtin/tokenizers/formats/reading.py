@@ -13,6 +13,7 @@ from zoo_builtin.tokenizers.base import END_OF_TEXT
 MOST_BYTES = 128 << 20
 MOST_VALUES = 3_000_000
 """A vocabulary of half a million has fewer; a hostile file could turn each byte into an object."""
+MOST_KEYS = 1_000_000
 MOST_DIGITS = 12
 
 T = TypeVar("T")
@@ -71,6 +72,8 @@ def read_text(path: Path, separators: bytes = b"\n") -> str:
 def read_json(path: Path) -> dict[str, Any]:
     """A JSON object, no key of which is there twice. Raises ValueError."""
     text = read_text(path, b",[{")
+    if text.count(":") > MOST_KEYS:
+        raise ValueError(f"more than {MOST_KEYS:,} keys, so no vocabulary")
     try:
         data = json.loads(text, object_pairs_hook=unique, parse_int=integer, parse_constant=refuse)
     except json.JSONDecodeError as error:

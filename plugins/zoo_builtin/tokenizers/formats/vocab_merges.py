@@ -26,7 +26,7 @@ from zoo_builtin.tokenizers.formats.reading import (
 )
 
 if TYPE_CHECKING:
-    from zoo_builtin.tokenizers.bpe import BPE
+    from zoo_builtin.tokenizers.byte_pairs import BytePairs
 
 NAMES = (("vocab.json", "merges.txt"), ("encoder.json", "vocab.bpe"))
 """How the files' names end: today, and in GPT-2's release."""
@@ -115,7 +115,7 @@ def read_pairs(text: str) -> tuple[list[tuple[str, str]], list[str]]:
     return pairs, places
 
 
-def write(tokenizer: BPE) -> tuple[bytes, bytes]:
+def write(tokenizer: BytePairs) -> tuple[bytes, bytes]:
     """vocab.json and merges.txt, which don't say what tokens are special.
 
     Raises:
