@@ -28,6 +28,9 @@ from zoo_builtin.tokenizers.streams import SURROGATE
 if TYPE_CHECKING:
     from zoo_builtin.tokenizers.byte_pairs import BytePairs
 
+LONGEST = 200
+"""Characters of an added token that are compared with others."""
+
 EVERYTHING = r"[\s\S]+"
 """The pattern of a tokenizer that cuts nothing."""
 
@@ -184,7 +187,30 @@ def added_tokens(entries: object, vocab: Mapping[str, int]) -> dict[str, int]:
                 f"{place}: {shown(name)} has the id {index}, but {vocab[name]} in model.vocab"
             )
         found[name] = index
+    check_overlaps(entries)
     return found
+
+
+def check_overlaps(entries: list[dict[str, Any]]) -> None:
+    """Raises ValueError where ``tokenizers`` would not take the longest of what starts first.
+
+    It looks for all tokens that are not ``normalized`` before it looks for any other.
+    """
+    first = {entry["content"] for entry in entries if not entry.get("normalized")}
+    second = [entry["content"] for entry in entries if entry.get("normalized")]
+    if not first or not second:
+        return
+    longest = max(map(len, first))
+    beginnings = {name[:end] for name in first for end in range(1, min(len(name), LONGEST) + 1)}
+    for name in second:
+        for start in range(min(len(name), LONGEST)):
+            rest = name[start : start + min(longest, LONGEST)]
+            overlaps = start > 0 and name[start:] in beginnings
+            if overlaps or any(rest[:end] in first for end in range(1, len(rest) + 1)):
+                raise ValueError(
+                    f"added_tokens: {shown(name)} (normalized) overlaps with another that isn't, "
+                    "so that the longer one isn't always taken, which isn't supported"
+                )
 
 
 def end_first(specials: dict[str, int], end_of_text: str | None) -> dict[str, int]:
