@@ -38,6 +38,9 @@ class TableTokenizer(ABC):
     kind: ClassVar[str]
     """The name this tokenizer has in recipes and in its file."""
 
+    reads: ClassVar[tuple[str, ...]] = ()
+    """What files of other programs ``from_file`` can read."""
+
     special_tokens: dict[str, int]
     """Text -> id. The first one ends a document."""
 
@@ -186,8 +189,22 @@ class TableTokenizer(ABC):
 
     @classmethod
     def from_file(cls: type[SelfTokenizer], path: Path, **options: Any) -> SelfTokenizer | None:
-        """Read a file of another program's; None if it is of no format that this class knows."""
-        return None
+        """Read what ``save`` wrote, by its folder or file; None if it is anything else.
+
+        Who knows formats of other programs overrides this, and names them in ``reads``.
+        """
+        file = Path(path) / FILE_NAME if Path(path).is_dir() else Path(path)
+        start = f'{{"format":"{FORMAT}","tokenizer":"{cls.kind}",'.encode()
+        if file.name != FILE_NAME or not file.is_file():
+            return None
+        with file.open("rb") as saved:
+            if saved.read(len(start)) != start:
+                return None
+        if options:
+            raise ValueError(
+                f"{file}: this tokenizer is complete and takes no {', '.join(options)}"
+            )
+        return cls.load(file.parent)
 
     @abstractmethod
     def _encode_piece(self, piece: bytes) -> np.ndarray:
@@ -286,11 +303,13 @@ def number_special_tokens(special_tokens: Sequence[str] | None, first_id: int) -
         raise ValueError(f"special_tokens must be a list of strings, not {names!r}")
     if not names:
         raise ValueError("special_tokens is empty; the first of them ends a document, so name one")
+    seen: set[str] = set()
     for name in names:
         if not name or streams.SURROGATE.search(name):
             raise ValueError(f"special_tokens: {name!r} is no text that could be recognised")
-        if names.count(name) > 1:
+        if name in seen:
             raise ValueError(f"special_tokens names {name!r} twice")
+        seen.add(name)
     return {name: first_id + index for index, name in enumerate(names)}
 
 

@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
 
-from zoo_builtin.tokenizers import patterns, streams
+from zoo_builtin.tokenizers import formats, patterns, streams
 from zoo_builtin.tokenizers.base import TableTokenizer, expect, number_special_tokens
 
 Self = TypeVar("Self", bound="BytePairs")
@@ -47,6 +47,7 @@ class BytePairs(TableTokenizer):
     """
 
     kind = "bpe"
+    reads = formats.READS
 
     def __init__(
         self,
@@ -166,6 +167,31 @@ class BytePairs(TableTokenizer):
         tokens = [*BYTES, *(name.encode() for name in special_tokens), *products]
         self.ignore_merges = False
         self._install(tokens, merges, special_tokens)
+
+    @classmethod
+    def from_file(cls: type[Self], path: str | Path, **options: Any) -> Self | None:
+        """Read a file or folder of another program's, or what ``save`` wrote.
+
+        A tokenizer.json of Hugging Face's takes ``pattern``, ``end_of_text`` and ``ignore``; a rank
+        file of tiktoken's ``pattern``, which it needs, and ``special_tokens``; a vocab.json with
+        its merges.txt ``special_tokens``. The readers in ``formats`` say what these are.
+
+        Returns None for any other format. Raises ValueError, naming the file and its line or key,
+        where a file is malformed or would need what isn't supported.
+        """
+        own = super().from_file(Path(path), **options)
+        return formats.read(cls, path, options) if own is None else own
+
+    def export(self, path: str | Path, format: str) -> list[Path]:
+        """Write for another program: "huggingface", "tiktoken" or "gpt2"; the files written.
+
+        "huggingface" is a tokenizer.json: the file, or a folder to put it in. "tiktoken" is a rank
+        file, which holds neither the pattern nor the special tokens. "gpt2" is vocab.json and
+        merges.txt: a folder, or the path of one of the two. Files are written atomically.
+
+        Raises ValueError where the format can't hold what the tokenizer is.
+        """
+        return formats.export(self, path, format)
 
     @abstractmethod
     def _learn(self, pieces: Iterator[bytes], wanted: int) -> Iterator[Merge]:
