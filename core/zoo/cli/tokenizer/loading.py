@@ -1,0 +1,124 @@
+"""What the commands share: which tokenizer, which text, and how both are refused."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from zoo.cli.arguments import Parser, add_plugin_option, existing_file, existing_path
+from zoo.errors import ZooError
+
+TIKTOKEN = "tiktoken:"
+PATH_HELP = (
+    "a folder that `zoo tokenizer train` wrote, a run, a file of another program "
+    "(tokenizer.json, vocab.json, a rank file), or tiktoken:NAME"
+)
+BLOCK = 1 << 20
+
+
+def add_tokenizer_option(parser: Parser) -> None:
+    parser.add_argument(
+        "--tokenizer", metavar="PATH", type=tokenizer_path, required=True, help=PATH_HELP
+    )
+    add_loading_options(parser)
+
+
+def add_loading_options(parser: Parser) -> None:
+    parser.add_argument(
+        "--pattern",
+        metavar="NAME|REGEX",
+        help="how text is cut before merging, for a rank file, which doesn't say",
+    )
+    add_plugin_option(parser)
+
+
+def add_text_arguments(parser: Parser, doing: str) -> None:
+    parser.add_argument(
+        "text", metavar="TEXT", nargs="?", help=f"what to {doing} (default: standard input)"
+    )
+    add_tokenizer_option(parser)
+    parser.add_argument("--file", metavar="FILE", type=existing_file, help=f"{doing} a file")
+    parser.add_argument(
+        "--special",
+        action="store_true",
+        help="recognise the special tokens that the text spells",
+    )
+
+
+def tokenizer_path(text: str) -> str:
+    """The type of an argument that names a tokenizer."""
+    return text if text.startswith(TIKTOKEN) else str(existing_path(text))
+
+
+def load(path: str, pattern: str | None = None) -> Any:
+    """The tokenizer that a path, or ``tiktoken:NAME``, stands for.
+
+    Raises:
+        ZooError: there is none, or it can't be read.
+    """
+    if path.startswith(TIKTOKEN):
+        from zoo.tiktoken_encoding import load_tiktoken
+
+        return load_tiktoken(path.removeprefix(TIKTOKEN))
+
+    from zoo.api import load_tokenizer
+
+    options = {} if pattern is None else {"pattern": pattern}
+    return load_tokenizer(path, **options)
+
+
+@contextmanager
+def refusals(label: object = "") -> Iterator[None]:
+    """What a tokenizer refuses is the user's mistake: one line, and no traceback."""
+    try:
+        yield
+    except ValueError as error:
+        raise ZooError(f"{label}: {error}" if label else str(error)) from None
+
+
+def encode_options(tokenizer: Any, args: argparse.Namespace) -> dict[str, Any]:
+    """What ``--special`` means for ``encode``.
+
+    Raises:
+        ZooError: this tokenizer doesn't know how to.
+    """
+    from zoo.id_files import takes
+
+    if not args.special:
+        return {}
+    if not takes(tokenizer.encode, "allowed_special"):
+        name = type(tokenizer).__name__
+        raise ZooError(f"--special: {name} recognises no special tokens in text")
+    return {"allowed_special": True}
+
+
+def text_chunks(args: argparse.Namespace) -> Iterator[bytes]:
+    """The text that the arguments name, as UTF-8, in chunks."""
+    if args.text is not None:
+        yield args.text.encode("utf-8", "surrogateescape")
+    elif args.file is not None:
+        from zoo.text_pieces import file_chunks
+
+        yield from file_chunks(args.file)
+    elif (binary := getattr(sys.stdin, "buffer", None)) is not None:
+        while chunk := binary.read(BLOCK):
+            yield chunk
+    else:
+        yield sys.stdin.read().encode("utf-8", "replace")
+
+
+def refuse_two_texts(args: argparse.Namespace) -> None:
+    if args.text is not None and args.file is not None:
+        raise ZooError("give either a text or --file, not both")
+
+
+def text_file(text: str) -> Path:
+    """The type of an argument that names a file of plain text."""
+    path = existing_file(text)
+    if path.suffix == ".gz":
+        raise argparse.ArgumentTypeError(f"{text}: compressed; unpack it first")
+    return path
