@@ -9,8 +9,7 @@ import warnings
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 from pathlib import Path
-from types import TracebackType
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
@@ -25,54 +24,33 @@ HELD = 1 << 26  # bytes of text that a tokenizer without encode_iterable is give
 HEADER = 128  # bytes of a .npy file before its numbers
 
 
-class IdWriter:
-    """Writes ids to a file that appears whole or not at all; ``count`` is how many so far.
+def write_ids(path: Path, arrays: Iterable[np.ndarray], vocab_size: int) -> int:
+    """Writes ids to a file that appears whole or not at all; returns how many.
 
     ``.npy`` is NumPy's format, ``.bin`` the bare numbers; both little-endian, 16 bits each where
     the vocabulary fits in 65,536, else 32.
-
-    Raises:
-        ZooError: an id outside the vocabulary.
     """
-
-    def __init__(self, path: Path, vocab_size: int) -> None:
-        self.path = path
-        self.vocab_size = vocab_size
-        self.count = 0
-        self._dtype = dtype_for(vocab_size)
-        self._header = HEADER if path.suffix == ".npy" else 0
-
-    def __enter__(self) -> IdWriter:
-        self._temporary = unique_beside(self.path)
-        self._file: BinaryIO = self._temporary.open("xb")
-        self._file.write(bytes(self._header))
-        return self
-
-    def add(self, ids: np.ndarray) -> None:
-        if len(ids) and not (int(ids.min()) >= 0 and int(ids.max()) < self.vocab_size):
-            raise ZooError(f"{self.path}: the tokenizer made an id outside its vocabulary")
-        self._file.write(ids.astype(self._dtype).tobytes())
-        self.count += len(ids)
-
-    def __exit__(
-        self,
-        error: type[BaseException] | None,
-        _value: BaseException | None,
-        _trace: TracebackType | None,
-    ) -> None:
-        try:
-            with self._file as file:
-                if error is None:
-                    if self._header:
-                        file.seek(0)
-                        file.write(npy_header(self._dtype, self.count))
-                    file.flush()
-                    os.fsync(file.fileno())
-            if error is None:
-                os.replace(self._temporary, self.path)
-        finally:
-            self._temporary.unlink(missing_ok=True)
-        sync_dir(self.path.parent)
+    dtype = dtype_for(vocab_size)
+    header = path.suffix == ".npy"
+    temporary = unique_beside(path)
+    count = 0
+    try:
+        with temporary.open("xb") as file:
+            if header:
+                file.write(npy_header(dtype, 0))
+            for ids in arrays:
+                file.write(ids.astype(dtype).tobytes())
+                count += len(ids)
+            if header:
+                file.seek(0)
+                file.write(npy_header(dtype, count))
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    sync_dir(path.parent)
+    return count
 
 
 def npy_header(dtype: np.dtype[Any], count: int) -> bytes:
@@ -118,7 +96,7 @@ def id_batches(tokenizer: Any, chunks: Iterable[bytes], **more: Any) -> Iterator
     if takes(getattr(tokenizer, "encode_iterable", None), *more):
         ids = iter(tokenizer.encode_iterable(chunks, **more))
         while batch := list(islice(ids, BATCH)):
-            yield np.array(batch, dtype=np.int64)
+            yield within(np.array(batch, dtype=np.int64), tokenizer.vocab_size)
         return
     parts = pieces(chunks, HELD)
     first, second = next(parts, b""), next(parts, None)
@@ -129,7 +107,16 @@ def id_batches(tokenizer: Any, chunks: Iterable[bytes], **more: Any) -> Iterator
             stacklevel=2,
         )
     for part in chain([first], [] if second is None else [second], parts):
-        yield np.asarray(tokenizer.encode(part, **more))
+        yield within(np.asarray(tokenizer.encode(part, **more)), tokenizer.vocab_size)
+
+
+def within(ids: np.ndarray, vocab_size: int) -> np.ndarray:
+    """The same ids, if the vocabulary has them: they might not fit in what they are stored in."""
+    if len(ids):
+        for extreme in (int(ids.min()), int(ids.max())):
+            if not 0 <= extreme < vocab_size:
+                raise ZooError(f"the tokenizer made the id {extreme}, outside its vocabulary")
+    return ids
 
 
 def takes(function: Any, *names: str) -> bool:

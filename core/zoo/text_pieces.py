@@ -151,9 +151,6 @@ def unfinished(text: bytes) -> int:
     >>> unfinished("né".encode()[:-1]), unfinished(b"n\\xff")
     (1, 0)
     """
-    tail = text[-3:]
-    for start in range(len(tail)):
-        if tail[start] >= 0xC0:
-            _, read = codecs.utf_8_decode(tail[start:], "surrogateescape", False)
-            return len(tail) - start - read if read == 0 else 0
-    return 0
+    tail = text[-3:]  # a character has at most four
+    _, read = codecs.utf_8_decode(tail, "surrogateescape", False)
+    return len(tail) - read

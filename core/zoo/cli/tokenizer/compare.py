@@ -11,7 +11,7 @@ import dataclasses
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from zoo.cli.arguments import Parser, load_plugins
 from zoo.cli.text import count, percent, table
@@ -19,7 +19,8 @@ from zoo.cli.tokenizer.inspect import about, add_on_options, read, sample_of, wa
 from zoo.cli.tokenizer.loading import (
     PATH_HELP,
     add_loading_options,
-    load,
+    load_with,
+    loading_options,
     refusals,
     tokenizer_path,
 )
@@ -59,7 +60,7 @@ def run(args: argparse.Namespace) -> None:
     from zoo.token_compare import compare, encoding_speeds
 
     sample = sample_of(args.on, args.all)
-    a, b = (load(path, args.pattern if Path(path).is_file() else None) for path in (args.a, args.b))
+    a, b = (load_with(path, options_for(path, args)) for path in (args.a, args.b))
     with refusals(args.on):
         speeds = encoding_speeds([a, b], Sample(args.on, TIMED))
         report = compare(a, b, watched(sample, "comparing"), speeds=(speeds[0], speeds[1]))
@@ -68,6 +69,14 @@ def run(args: argparse.Namespace) -> None:
         print(json.dumps({**paths, **about(sample), **dataclasses.asdict(report)}, indent=2))
     else:
         print(comparison_text(report, args.a, args.b, sample))
+
+
+def options_for(path: str, args: argparse.Namespace) -> dict[str, Any]:
+    """What of the arguments concerns the one of the two that lies there."""
+    options = loading_options(args)
+    if path.endswith(".json"):
+        options.pop("pattern", None)  # which only rank files lack
+    return options if Path(path).is_file() else {}
 
 
 def comparison_text(report: Comparison, a: str, b: str, sample: Sample) -> str:

@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> None:
     if bool(args.ids) == (args.file is not None):
         raise ZooError("give either ids or --file")
     load_plugins(args)
-    tokenizer = load(args.tokenizer, args.pattern)
+    tokenizer = load(args.tokenizer, args)
     with refusals(args.file or ""):
         if sys.stdout.isatty():
             decoder = codecs.getincrementaldecoder("utf-8")("replace")

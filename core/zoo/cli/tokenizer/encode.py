@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> None:
     if args.out is not None:
         check_out(args.out)
     load_plugins(args)
-    tokenizer = load(args.tokenizer, args.pattern)
+    tokenizer = load(args.tokenizer, args)
     more = encode_options(tokenizer, args)
     started = time.perf_counter()
     with refusals(args.file or ""):
@@ -125,7 +125,7 @@ def print_ids(tokenizer: Any, args: argparse.Namespace, more: dict[str, Any]) ->
 
 
 def save_ids(tokenizer: Any, args: argparse.Namespace, more: dict[str, Any]) -> tuple[int, int]:
-    from zoo.id_files import IdWriter, id_batches, takes
+    from zoo.id_files import id_batches, takes, write_ids
 
     encode_file = getattr(tokenizer, "encode_file", None)
     if args.file is not None and callable(encode_file):
@@ -138,10 +138,9 @@ def save_ids(tokenizer: Any, args: argparse.Namespace, more: dict[str, Any]) -> 
             if takes(encode_file, "progress"):
                 options["progress"] = progress
             return encode_file(args.file, args.out, **options), args.file.stat().st_size
-    with counted(args) as chunks, IdWriter(args.out, tokenizer.vocab_size) as writer:
-        for ids in id_batches(tokenizer, chunks, **more):
-            writer.add(ids)
-    return writer.count, chunks.bytes
+    with counted(args) as chunks:
+        n_ids = write_ids(args.out, id_batches(tokenizer, chunks, **more), tokenizer.vocab_size)
+    return n_ids, chunks.bytes
 
 
 @contextmanager

@@ -51,15 +51,24 @@ def add_arguments(parser: Parser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
+    if args.format == "gpt2" and args.out.suffix in (".json", ".txt"):
+        raise ZooError(f"--out {args.out}: for gpt2 name a folder; it has two files")
     if args.out.is_dir() and any(args.out.iterdir()):
         raise ZooError(f"{args.out}: a folder that isn't empty; choose another --out")
     if args.out.is_file():
         raise ZooError(f"{args.out}: exists already; choose another --out")
     load_plugins(args)
-    tokenizer = load(args.path, args.pattern)
+
+    from zoo.folders import whole_folder
+
+    tokenizer = load(args.path, args)
     export = getattr(tokenizer, "export", None)
     if not callable(export):
         raise ZooError(f"{args.path}: {type(tokenizer).__name__} can't be exported")
     with refusals(args.path):
-        export(args.out, args.format)
+        if args.format == "gpt2":
+            with whole_folder(args.out, replace=True) as folder:
+                export(folder, args.format)
+        else:
+            export(args.out, args.format)
     print(f"{args.out}: {tokenizer.vocab_size:,} ids, as {args.format} reads them")

@@ -73,7 +73,7 @@ def run(args: argparse.Namespace) -> None:
 
     from zoo.token_report import inspect_usage, inspect_vocabulary
 
-    tokenizer = load(args.path, args.pattern)
+    tokenizer = load(args.path, args)
     result: dict[str, Any] = {"path": args.path}
     parts = []
     if args.token is None or args.on is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,12 @@ def add_loading_options(parser: Parser) -> None:
         metavar="NAME|REGEX",
         help="how text is cut before merging, for a rank file, which doesn't say",
     )
+    parser.add_argument(
+        "--special-token",
+        metavar="TEXT",
+        action="append",
+        help="a special token of a file that doesn't name them; may be repeated",
+    )
     add_plugin_option(parser)
 
 
@@ -54,20 +60,30 @@ def tokenizer_path(text: str) -> str:
     return text if text.startswith(TIKTOKEN) else str(existing_path(text))
 
 
-def load(path: str, pattern: str | None = None) -> Any:
-    """The tokenizer that a path, or ``tiktoken:NAME``, stands for.
+def load(path: str, args: argparse.Namespace) -> Any:
+    """The tokenizer that a path, or ``tiktoken:NAME``, stands for, read as the arguments say.
 
     Raises:
         ZooError: there is none, or it can't be read.
     """
+    return load_with(path, loading_options(args))
+
+
+def loading_options(args: argparse.Namespace) -> dict[str, Any]:
+    given = {"pattern": args.pattern, "special_tokens": args.special_token}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def load_with(path: str, options: Mapping[str, Any]) -> Any:
     if path.startswith(TIKTOKEN):
         from zoo.tiktoken_encoding import load_tiktoken
 
+        if options:
+            raise ZooError(f"{path}: this tokenizer is complete and takes no {', '.join(options)}")
         return load_tiktoken(path.removeprefix(TIKTOKEN))
 
     from zoo.api import load_tokenizer
 
-    options = {} if pattern is None else {"pattern": pattern}
     return load_tokenizer(path, **options)
 
 

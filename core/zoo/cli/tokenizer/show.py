@@ -50,7 +50,7 @@ def add_arguments(parser: Parser) -> None:
 def run(args: argparse.Namespace) -> None:
     refuse_two_texts(args)
     load_plugins(args)
-    tokenizer = load(args.tokenizer, args.pattern)
+    tokenizer = load(args.tokenizer, args)
     more = encode_options(tokenizer, args)
     with refusals(args.file or ""):
         for line in lines(tokens(tokenizer, text_chunks(args), more)):

@@ -1,0 +1,576 @@
+"""`zoo tokenizer`: what its commands print and write, and how they refuse."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from commands import error_of, inside, output_of, posix, started, trained  # noqa: F401  (fixtures)
+
+import zoo
+from zoo.api import save_tokenizer
+from zoo.cli import main
+from zoo.cli.tokenizer import COMMANDS
+from zoo_builtin.tokenizers import BPE, Byte
+
+TEXT = "the cat sat on the mat 🐈\n" * 40 + "<|endoftext|>" + "a dog — a dog\n" * 40
+
+
+@pytest.fixture(scope="module")
+def text_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("text") / "text.txt"
+    path.write_text(TEXT, encoding="utf-8", newline="")
+    return path
+
+
+@pytest.fixture(scope="module")
+def bpe(text_file: Path) -> str:
+    out = text_file.parent / "bpe"
+    assert main(["tokenizer", "train", str(text_file), "--vocab-size", "280", "-o", str(out)]) == 0
+    return str(out)
+
+
+@pytest.fixture(scope="module")
+def byte(text_file: Path) -> str:
+    out = text_file.parent / "byte"
+    save_tokenizer(zoo.make("tokenizer", "byte"), "byte", out)
+    return str(out)
+
+
+class OnlyNeeded:
+    """A tokenizer with no more than the contract asks for."""
+
+    vocab_size = 257
+    eot = 256
+
+    def __init__(self) -> None:
+        self._byte = Byte()
+        self.fingerprint = "bytes"
+
+    def train(self, texts: Iterable[str | bytes]) -> None:
+        for _ in texts:
+            pass
+
+    def encode(self, text: str | bytes) -> np.ndarray:
+        return self._byte.encode(text)
+
+    def decode(self, ids: Iterable[int]) -> str:
+        return self._byte.decode(ids)
+
+    def decode_bytes(self, ids: Iterable[int]) -> bytes:
+        return self._byte.decode_bytes(ids)
+
+    def token_bytes(self) -> np.ndarray:
+        return self._byte.token_bytes()
+
+    def save(self, dir: Path) -> None:
+        (dir / "nothing").touch()
+
+    @classmethod
+    def load(cls, dir: Path) -> OnlyNeeded:
+        return cls()
+
+
+@pytest.fixture
+def plugin(tmp_path: Path) -> Iterator[tuple[str, ...]]:
+    """Flags for a tokenizer that has only what the contract asks for."""
+    file = tmp_path / "only_needed.py"
+    file.write_text(
+        "import zoo\nfrom test_cli_tokenizer import OnlyNeeded\n\n\n@zoo.hookimpl\n"
+        "def zoo_register(registry):\n    registry.tokenizer('only_needed', OnlyNeeded)\n"
+    )
+    yield ("--plugin", str(file))
+    zoo.registry.cache_clear()
+
+
+# ── train ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_training_on_files_learns_what_the_tokenizer_learns_of_them(
+    text_file: Path, bpe: str
+) -> None:
+    tokenizer = BPE(vocab_size=280)
+    tokenizer.train(files=[text_file])
+    assert zoo.load_tokenizer(bpe).fingerprint == tokenizer.fingerprint
+
+
+def test_training_says_what_it_did(
+    text_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = str(tmp_path / "new")
+    said = output_of(capsys, "tokenizer", "train", str(text_file), "--vocab-size", "270", "-o", out)
+    rows = dict(line.split(maxsplit=1) for line in said.splitlines())
+    assert rows["saved"] == out
+    assert rows["vocabulary"] == "270 ids"
+    assert rows["read"] == f"{len(TEXT.encode()) / 1000:.1f} kB of text.txt"
+    assert float(rows["time"].split()[0]) >= 0
+    tokenizer = zoo.load_tokenizer(out)
+    parts = [part.strip("\n") for part in TEXT.split("<|endoftext|>")]
+    n_ids = sum(len(tokenizer.encode(part)) for part in parts)
+    n_bytes = sum(len(part.encode()) for part in parts)
+    assert abs(float(rows["compression"].split()[0]) - n_bytes / n_ids) < 0.1
+    assert "note" not in rows
+
+
+def test_a_vocabulary_larger_than_the_text_can_give_is_reported(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "small.txt").write_text("ab ab ab")
+    capsys.readouterr()
+    args = ("tokenizer", "train", f"{tmp_path}/small.txt", "--vocab-size", "999")
+    assert main([*args, "-o", f"{tmp_path}/new"]) == 0
+    said = capsys.readouterr()
+    size = zoo.load_tokenizer(tmp_path / "new").vocab_size
+    assert size is not None
+    assert size < 999
+    assert f"{size} ids" in said.out
+    (note,) = (line for line in said.out.splitlines() if line.startswith("note"))
+    assert "999" in note
+    assert str(size) in note
+    assert "warning" not in said.err
+
+
+@pytest.mark.parametrize("separated", [True, False])
+def test_bytes_that_are_not_utf8_are_kept_and_counted(
+    separated: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    raw = "né ".encode() * 700_000 + b"\xff\xfe caf\xc3 " + "🐈".encode()[:3]
+    (tmp_path / "raw.txt").write_bytes(raw)
+    special = () if separated else ("--special-token", "<|end|>")  # another way to read the file
+    out = f"{tmp_path}/new"
+    args = ("--vocab-size", "300", "-o", out, *special)
+    said = output_of(capsys, "tokenizer", "train", f"{tmp_path}/raw.txt", *args)
+    assert "6 bytes of the text are not UTF-8" in said
+    tokenizer = zoo.load_tokenizer(out)
+    assert tokenizer.decode_bytes(tokenizer.encode(raw[-20:])) == raw[-20:]
+
+
+@pytest.mark.parametrize("more", [(), ("--special-token", "<|end|>")])
+def test_separators_are_not_learnt(more: tuple[str, ...], tmp_path: Path) -> None:
+    (tmp_path / "text.txt").write_text("once<|endoftext|>" * 500)
+    args = ("--vocab-size", "300", "-o", f"{tmp_path}/new", *more)
+    assert main(["tokenizer", "train", f"{tmp_path}/text.txt", *args]) == 0
+    tokenizer: Any = zoo.load_tokenizer(tmp_path / "new")
+    ordinary = set(tokenizer.vocab) - set(tokenizer.special_tokens.values())
+    assert not any(b"|" in tokenizer.vocab[n] for n in ordinary if n > 255)
+
+
+def test_folders_and_compressed_files_are_read(tmp_path: Path) -> None:
+    import gzip
+
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts/a.txt").write_text("zebra " * 100)
+    (tmp_path / "texts/b.txt.gz").write_bytes(gzip.compress(b"yonder " * 100))
+    args = ("--vocab-size", "290", "-o", f"{tmp_path}/new")
+    assert main(["tokenizer", "train", f"{tmp_path}/texts", *args]) == 0
+    tokenizer = zoo.load_tokenizer(tmp_path / "new")
+    assert len(tokenizer.encode(" zebra")) == len(tokenizer.encode(" yonder")) == 1
+
+
+def test_any_option_can_be_set(text_file: Path, tmp_path: Path) -> None:
+    args = ("--name", "char", "--set", "unknown=true", "-o", f"{tmp_path}/new")
+    assert main(["tokenizer", "train", str(text_file), *args]) == 0
+    tokenizer = zoo.load_tokenizer(tmp_path / "new")
+    assert tokenizer.decode(tokenizer.encode("Ω")) == "\ufffd"
+
+
+@pytest.mark.parametrize(
+    ("args", "expected"),
+    [
+        ("train nowhere.txt -o new", "nowhere.txt: no such file or folder"),
+        ("train void -o new", "void: no .txt, .text, .md files"),
+        ("train empty.txt -o new", "empty.txt: no text to learn from"),
+        ("train empty.txt --special-token x -o new", "empty.txt: no text to learn from"),
+        ("train empty.txt --vocab-size 256 -o new", "vocab_size = 256 is too small"),
+        ("train empty.txt --set vocab_sizes=3 -o new", "did you mean 'vocab_size'?"),
+        ("train empty.txt --set vocab_size -o new", "expected PATH=VALUE"),
+        ("train tiny.toml --name byte --vocab-size 300 -o new", "no such option"),
+        ("encode x --tokenizer runs/tiny-1 --threads 2", "--threads is for a file"),
+        ("encode x --tokenizer runs/tiny-1 -o ids.txt", "must end in .npy or .bin"),
+        ("encode x --tokenizer runs/tiny-1 -o void/void/ids.npy", "no folder void"),
+        ("decode --file odd.bin --tokenizer runs/tiny-1", "odd.bin: 3 bytes are no whole number"),
+        ("decode --file far.bin --tokenizer runs/tiny-1", "far.bin: no token has the id 999"),
+        ("decode --file square.npy --tokenizer runs/tiny-1", "square.npy: no .npy file of ids"),
+        ("show x --file tiny.toml --tokenizer runs/tiny-1", "not both"),
+        ("inspect void", "void"),
+        ("inspect nowhere", "nowhere: no such file or folder"),
+        ("inspect runs/tiny-1 --all", "name the file with --on"),
+        ("inspect runs/tiny-1 --on empty.txt", "empty.txt: no text in it"),
+        ("inspect runs/tiny-1 --on x.gz", "x.gz: compressed; unpack it first"),
+        ("inspect runs/tiny-1 --token 257", "no token has the id 257: ids go from 0 to 256"),
+        ("inspect runs/tiny-1 --token xy", "xy is no token: it is encoded as x|y"),
+        ("inspect runs/tiny-1 --token \\q", "\\q: no escape"),
+        ("compare runs/tiny-1 runs/tiny-1", "--on"),
+        ("compare runs/tiny-1 tiktoken:gpt5 --on tiny.toml", "tiktoken:gpt5: no such encoding"),
+        ("export runs/tiny-1 --format gpt9 -o new", "invalid choice: 'gpt9'"),
+        ("export runs/tiny-1 --format gpt2 -o tiny.toml", "tiny.toml: exists already"),
+        ("export runs/tiny-1 --format gpt2 -o new.json", "for gpt2 name a folder"),
+    ],
+)
+def test_a_mistake_is_one_clear_line(
+    args: str, expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("void").mkdir(exist_ok=True)
+    for name, content in (("empty.txt", b""), ("odd.bin", b"abc"), ("x.gz", b"\x1f\x8b")):
+        Path(name).write_bytes(content)
+    np.array([999], "<u2").tofile("far.bin")
+    np.save("square.npy", np.zeros((2, 2), int))
+    said = error_of(capsys, "tokenizer", *args.split())
+    assert expected in said
+    assert "Traceback" not in said
+    assert [line for line in said.splitlines() if not line.endswith("1 problem")] == [
+        said.splitlines()[0]
+    ]
+    assert not Path("new").exists()
+    assert not list(Path().glob(".tmp-*"))
+
+
+def test_a_failed_training_leaves_nothing(
+    text_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: Any
+) -> None:
+    def broken(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(BPE, "save", broken)
+    with pytest.raises(KeyboardInterrupt):
+        main(["tokenizer", "train", str(text_file), "-o", f"{tmp_path}/new"])
+    assert list(tmp_path.iterdir()) == []
+
+
+# ── encode, decode ────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".bin"])
+@pytest.mark.parametrize("name", ["bpe", "byte", "only_needed"])
+def test_a_file_comes_back_exactly(
+    name: str,
+    suffix: str,
+    plugin: tuple[str, ...],
+    bpe: str,
+    byte: str,
+    tmp_path: Path,
+    capsysbinary: pytest.CaptureFixture[bytes],
+) -> None:
+    path = {"bpe": bpe, "byte": byte}.get(name, f"{tmp_path}/plain")
+    if name == "only_needed":
+        Path(path).mkdir()
+        (Path(path) / "component.json").write_text('{"kind": "tokenizer", "name": "only_needed"}')
+    raw = (TEXT.encode() + b"\xff\xfe\r\n\x00" + "🐈".encode()[:2]) * 30
+    (tmp_path / "raw").write_bytes(raw)
+    ids = f"{tmp_path}/ids{suffix}"
+    flags = ("--tokenizer", path, *plugin)
+    assert main(["tokenizer", "encode", "--file", f"{tmp_path}/raw", "-o", ids, *flags]) == 0
+    said = capsysbinary.readouterr().out.decode()
+    stored = np.load(ids) if suffix == ".npy" else np.fromfile(ids, "<u2")
+    assert stored.dtype == np.uint16
+    assert said.startswith(f"{ids}: {len(stored):,} ids, {len(raw) / len(stored):.2f} bytes per")
+    assert said.rstrip().endswith("MB/s")
+    assert main(["tokenizer", "decode", "--file", ids, *flags]) == 0
+    assert capsysbinary.readouterr().out == raw
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_a_large_vocabulary_is_stored_in_32_bits(tmp_path: Path) -> None:
+    from zoo.id_files import read_ids, write_ids
+
+    ids = np.array([0, 70_000, 65_535])
+    for vocab_size, dtype in ((65_536, np.uint16), (65_537, np.uint32)):
+        for suffix in (".npy", ".bin"):
+            path = tmp_path / f"ids{suffix}"
+            kept = ids[ids < vocab_size]
+            assert write_ids(path, [kept[:1], kept[1:]], vocab_size) == len(kept)
+            found = read_ids(path, vocab_size)
+            assert found.dtype == dtype
+            assert found.tolist() == kept.tolist()
+
+
+def test_ids_are_printed_whatever_the_text_comes_from(
+    bpe: str, text_file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: Any
+) -> None:
+    flags = ("--tokenizer", bpe)
+    expected = zoo.load_tokenizer(bpe).encode(TEXT).tolist()
+    stdin = SimpleNamespace(buffer=io.BytesIO(TEXT.encode()))
+    from_file = output_of(capsys, "tokenizer", "encode", "--file", str(text_file), *flags)
+    from_argument = output_of(capsys, "tokenizer", "encode", TEXT, *flags)
+    monkeypatch.setattr(sys, "stdin", stdin)
+    from_stdin = output_of(capsys, "tokenizer", "encode", *flags)
+    for out in (from_file, from_argument, from_stdin):
+        assert [int(n) for n in out.split()] == expected
+
+
+def test_a_failed_encoding_leaves_the_old_file(
+    tmp_path: Path, text_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = f"{tmp_path}/char"
+    assert main(["tokenizer", "train", str(text_file), "--name", "char", "-o", out]) == 0
+    (tmp_path / "ids.npy").write_bytes(b"old")
+    (tmp_path / "new.txt").write_text("the Ω", encoding="utf-8")
+    said = error_of(
+        *(capsys, "tokenizer", "encode", "--file", f"{tmp_path}/new.txt"),
+        *("-o", f"{tmp_path}/ids.npy", "--tokenizer", out),
+    )
+    assert "new.txt: " in said
+    assert "'Ω'" in said
+    assert (tmp_path / "ids.npy").read_bytes() == b"old"
+    assert not list(tmp_path.glob(".*"))
+
+
+# ── show ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_tokens_are_separated_where_there_are_no_colours(
+    byte: str, capsys: pytest.CaptureFixture[str], monkeypatch: Any
+) -> None:
+    text = "a b\té\u200b\nc<|endoftext|>"
+    shown = "a|·|b|→|<c3>|<a9>|<e2>|<80>|<8b>|⏎\nc|⟦<|endoftext|>⟧\n"
+    flags = ("--tokenizer", byte, "--special")
+    assert output_of(capsys, "tokenizer", "show", text, *flags) == shown
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert output_of(capsys, "tokenizer", "show", text, *flags) == shown
+    with_ids = output_of(capsys, "tokenizer", "show", "a b", "--ids", *flags)
+    assert with_ids == "a(97)|·(32)|b(98)\n"
+    ordinary = output_of(capsys, "tokenizer", "show", "<|endoftext|>", *flags[:2])
+    assert "⟦" not in ordinary
+
+
+def test_neighbouring_tokens_differ_in_colour(
+    byte: str, capsys: pytest.CaptureFixture[str], monkeypatch: Any
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    args = ("abcdefghi<|endoftext|>", "--special", "--tokenizer", byte)
+    out = output_of(capsys, "tokenizer", "show", *args)
+    spans = [part.split("m", 1) for part in out.split("\x1b[") if not part.startswith("0m")]
+    spans = [span for span in spans if len(span) == 2]
+    assert [text for _, text in spans] == [*"abcdefghi", "<|endoftext|>"]
+    styles = [style for style, _ in spans]
+    assert all(left != right for left, right in pairwise(styles))
+    assert styles[-1] not in styles[:-1]
+
+
+# ── inspect ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_inspect_counts(bpe: str, text_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    args = ("tokenizer", "inspect", bpe, "--on", str(text_file))
+    report = json.loads(output_of(capsys, *args, "--json"))
+    tokenizer: Any = zoo.load_tokenizer(bpe)
+    ids = np.concatenate([tokenizer.encode(TEXT)])
+    vocabulary, on = report["vocabulary"], report["on"]
+    assert vocabulary["vocab_size"] == 280
+    assert vocabulary["merges"] == 280 - 257
+    assert vocabulary["special_tokens"] == {"<|endoftext|>": 256}
+    assert vocabulary["whole_characters"] + vocabulary["parts_of_characters"] == 279
+    assert sum(vocabulary["contents"].values()) == vocabulary["whole_characters"]
+    longest = max(len(token) for n, token in tokenizer.vocab.items() if n != 256)
+    assert len(bytes.fromhex(vocabulary["longest"][0]["hex"])) == longest
+    assert on["whole_file"]
+    assert on["bytes"] == len(TEXT.encode())
+    assert on["characters"] == len(TEXT)
+    assert on["tokens"] == len(ids)
+    assert on["bytes_per_token"] == pytest.approx(len(TEXT.encode()) / len(ids))
+    assert on["used"] == len(set(ids.tolist()))
+    assert on["used"] + on["never_used"] == 279
+    assert not {token["id"] for token in on["examples_never_used"]} & {*ids.tolist(), 256}
+    values, counts = np.unique(ids, return_counts=True)
+    most = on["most_frequent"][0]
+    assert most["count"] == counts.max() == counts[values == most["id"]][0]
+
+    text = output_of(capsys, *args)
+    assert f"{len(ids):,}" in text
+    assert f"{on['bytes_per_token']:.3f} bytes per token" in text
+
+
+def test_the_merges_of_a_token_are_a_tree(bpe: str, capsys: pytest.CaptureFixture[str]) -> None:
+    tokenizer: Any = zoo.load_tokenizer(bpe)
+    ids = {token: n for n, token in tokenizer.vocab.items()}
+    for rank, (left, right) in enumerate(tokenizer.merges):
+        asked = ("tokenizer", "inspect", bpe, "--token", str(ids[left + right]))
+        token = json.loads(output_of(capsys, *asked, "--json"))["token"]
+        assert token["reached"]
+        assert token["merges"][-1] == {"rank": rank, "left": left.hex(), "right": right.hex()}
+        for step in token["merges"]:
+            pair = tokenizer.merges[step["rank"]]
+            assert pair == (bytes.fromhex(step["left"]), bytes.fromhex(step["right"]))
+        drawn = output_of(capsys, *asked).splitlines()
+        assert sum(line.lstrip("│ ").startswith("├─ ") for line in drawn) == len(token["merges"])
+
+
+def test_a_token_is_found_by_its_text(
+    bpe: str, byte: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    inspect = ("tokenizer", "inspect")
+    by_text = output_of(capsys, *inspect, bpe, "--token", " the")
+    number = zoo.load_tokenizer(bpe).encode(" the").tolist()[0]
+    assert by_text == output_of(capsys, *inspect, bpe, "--token", str(number))
+    assert "token 10: ⏎" in output_of(capsys, *inspect, bpe, "--token", "\\n")
+    assert "token 240: <f0>" in output_of(capsys, *inspect, bpe, "--token", "\\xf0")
+    assert "made by no merges" in output_of(capsys, *inspect, bpe, "--token", "<|endoftext|>")
+    assert "has no merges" in output_of(capsys, *inspect, byte, "--token", "a")
+
+
+# ── compare ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_compare_counts(
+    bpe: str, byte: str, text_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    args = ("tokenizer", "compare", bpe, byte, "--on", str(text_file))
+    report = json.loads(output_of(capsys, *args, "--json"))
+    ids = zoo.load_tokenizer(bpe).encode(TEXT)
+    lengths = zoo.load_tokenizer(bpe).token_bytes()[ids]
+    assert report["a"]["tokens"] == len(ids)
+    assert report["b"]["tokens"] == len(TEXT.encode()) == report["compared_bytes"]
+    assert report["a"]["megabytes_per_second"] > 0
+    assert (report["shared"], report["only_a"], report["only_b"]) == (256, 23, 0)
+    assert not report["same_ids"]
+    # One is of bytes, so that every token of the other one of two bytes or more is a difference.
+    assert report["different_spans"] == (lengths > 1).sum()
+    assert report["different_bytes"] == lengths[lengths > 1].sum()
+    assert not report["approximate"]
+    for difference in report["most_frequent"]:
+        (token,) = difference["a"]
+        assert difference["count"] == (ids == token["id"]).sum()
+        assert "".join(part["hex"] for part in difference["b"]) == token["hex"]
+
+    text = output_of(capsys, *args)
+    assert f"{len(ids):,}" in text
+    same = output_of(capsys, "tokenizer", "compare", bpe, bpe, "--on", str(text_file))
+    assert "yes, everywhere" in same
+    assert "0 spans" in same
+
+
+def test_compare_with_tiktoken(
+    text_file: Path, bpe: str, capsys: pytest.CaptureFixture[str], monkeypatch: Any
+) -> None:
+    tiktoken = pytest.importorskip("tiktoken")
+    tokenizer: Any = zoo.load_tokenizer(bpe)
+    special = tokenizer.special_tokens
+    ordinary = {token: n for n, token in tokenizer.vocab.items() if n not in special.values()}
+    pattern = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
+    encoding = tiktoken.Encoding(
+        "gpt2", pat_str=pattern, mergeable_ranks=ordinary, special_tokens=special
+    )
+    monkeypatch.setattr(tiktoken, "get_encoding", lambda name: encoding)
+    args = ("--on", str(text_file), "--json")
+    report = json.loads(output_of(capsys, "tokenizer", "compare", bpe, "tiktoken:gpt2", *args))
+    assert report["same_ids"]
+    assert report["different_spans"] == 0
+    assert report["a"]["exact"]
+    assert report["b"]["exact"]
+    assert report["shared"] == 279
+
+    show = ("tokenizer", "show", "the cat<|endoftext|>", "--special", "--tokenizer")
+    assert output_of(capsys, *show, "tiktoken:gpt2") == output_of(capsys, *show, bpe)
+    tree = ("--token", " the")
+    (left, right) = (
+        [
+            line.split()[1]
+            for line in output_of(capsys, "tokenizer", "inspect", path, *tree).splitlines()[2:]
+        ]
+        for path in ("tiktoken:gpt2", bpe)
+    )
+    assert left == right
+
+
+def test_tiktoken_missing_or_without_data_is_said(
+    text_file: Path, bpe: str, capsys: pytest.CaptureFixture[str], monkeypatch: Any
+) -> None:
+    args = ("tokenizer", "compare", bpe, "tiktoken:gpt2", "--on", str(text_file))
+    tiktoken = pytest.importorskip("tiktoken")
+
+    def unreachable(name: str) -> None:
+        raise ConnectionError("no route\nto host")
+
+    monkeypatch.setattr(tiktoken, "get_encoding", unreachable)
+    said = error_of(capsys, *args)
+    assert "its data can't be had (no route)" in said
+    assert said.count("\n") == 1
+    monkeypatch.setitem(sys.modules, "tiktoken", None)
+    assert "pip install tiktoken" in error_of(capsys, *args)
+
+
+# ── export ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_export_is_the_tokenizers_own(
+    bpe: str, byte: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: Any
+) -> None:
+    def export(self: BPE, path: Path, format: str) -> None:
+        if format == "gpt2":
+            (path / "vocab.json").write_text("{}")
+        elif format == "tiktoken":
+            raise ValueError("no rank file can hold this")
+        else:
+            path.write_text(format)
+
+    monkeypatch.setattr(BPE, "export", export, raising=False)
+    args = ("tokenizer", "export", bpe, "--format")
+    out = output_of(capsys, *args, "huggingface", "-o", f"{tmp_path}/tokenizer.json")
+    assert "280 ids" in out
+    assert (tmp_path / "tokenizer.json").read_text() == "huggingface"
+    output_of(capsys, *args, "gpt2", "-o", f"{tmp_path}/folder")
+    assert [path.name for path in (tmp_path / "folder").iterdir()] == ["vocab.json"]
+    said = error_of(capsys, *args, "tiktoken", "-o", f"{tmp_path}/ranks")
+    assert said == f"error: {bpe}: no rank file can hold this\n"
+    said = error_of(
+        *(capsys, "tokenizer", "export", byte, "--format", "gpt2", "-o", f"{tmp_path}/none")
+    )
+    assert "Byte can't be exported" in said
+    assert not (tmp_path / "none").exists()
+
+
+# ── all of them ───────────────────────────────────────────────────────────────────────────────────
+
+
+def test_what_only_has_what_the_contract_asks_for_will_do(
+    plugin: tuple[str, ...], text_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = f"{tmp_path}/new"
+    output_of(
+        *(capsys, "tokenizer", "train", str(text_file), "--name", "only_needed", "-o", out),
+        *plugin,
+    )
+    report = json.loads(
+        output_of(*(capsys, "tokenizer", "inspect", out, "--on", str(text_file), "--json"), *plugin)
+    )
+    assert report["on"]["tokens"] == report["on"]["bytes"] == len(TEXT.encode())
+    assert report["vocabulary"]["special_tokens"] == {"<|endoftext|>": 256}
+    shown = output_of(capsys, "tokenizer", "show", "ab", "--tokenizer", out, *plugin)
+    assert shown == "a|b\n"
+    same = output_of(*(capsys, "tokenizer", "compare", out, out, "--on", str(text_file)), *plugin)
+    assert "yes, everywhere" in same
+    assert "OnlyNeeded recognises no special" in error_of(
+        *(capsys, "tokenizer", "encode", "a", "--special", "--tokenizer", out), *plugin
+    )
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_help_needs_no_heavy_package(command: str) -> None:
+    heavy = {"torch", "numpy", "rich", "regex", "tiktoken", "zoo_builtin"}
+    code = (
+        "import sys, zoo.cli\n"
+        f"try: zoo.cli.main({['tokenizer', *command.split(), '--help']!r})\n"
+        f"finally: print(sorted({heavy!r} & {{*sys.modules}}))"
+    )
+    out, _ = started(code=code).communicate()
+    assert out.decode().splitlines()[-1] == "[]"
+
+
+@posix
+def test_a_closed_pipe_is_met_quietly(bpe: str, text_file: Path) -> None:
+    process = started("tokenizer", "show", "--file", str(text_file), "--tokenizer", bpe)
+    assert process.stdout
+    process.stdout.close()
+    _, said = process.communicate()
+    assert b"Traceback" not in said
