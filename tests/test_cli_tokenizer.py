@@ -210,6 +210,7 @@ def test_any_option_can_be_set(text_file: Path, tmp_path: Path) -> None:
         ("inspect runs/tiny-1 --token \\q", "\\q: no escape"),
         ("compare runs/tiny-1 runs/tiny-1", "--on"),
         ("compare runs/tiny-1 tiktoken:gpt5 --on tiny.toml", "tiktoken:gpt5: no such encoding"),
+        ("inspect runs/tiny-1 --special-token a=1 --special-token b", "b: write its id, as for"),
         ("export runs/tiny-1 --format gpt9 -o new", "invalid choice: 'gpt9'"),
         ("export runs/tiny-1 --format gpt2 -o tiny.toml", "tiny.toml: exists already"),
         ("export runs/tiny-1 --format gpt2 -o new.json", "for gpt2 name a folder"),
@@ -553,6 +554,36 @@ def test_what_only_has_what_the_contract_asks_for_will_do(
     assert "OnlyNeeded recognises no special" in error_of(
         *(capsys, "tokenizer", "encode", "a", "--special", "--tokenizer", out), *plugin
     )
+
+
+@pytest.mark.parametrize(
+    ("flags", "options"),
+    [
+        ((), {}),
+        (("--pattern", "o200k"), {"pattern": "o200k"}),
+        (("--special-token", "<a>", "--special-token", "b=c"), {"special_tokens": ["<a>", "b=c"]}),
+        (("--special-token", "<=3>=256"), {"special_tokens": {"<=3>": 256}}),
+    ],
+)
+def test_files_of_other_programs_are_read_with_what_they_do_not_say(
+    flags: tuple[str, ...],
+    options: dict[str, Any],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: Any,
+) -> None:
+    asked = []
+
+    def load_tokenizer(path: str, **more: Any) -> Byte:
+        asked.append((path, more))
+        return Byte()
+
+    monkeypatch.setattr("zoo.api.load_tokenizer", load_tokenizer)
+    Path("ranks").touch()
+    assert output_of(capsys, "tokenizer", "encode", "a", "--tokenizer", "ranks", *flags) == "97\n"
+    assert asked == [("ranks", options)]
+    compare = ("tokenizer", "compare", "ranks", "runs/tiny-1", "--on", "tiny.toml", *flags)
+    output_of(capsys, *compare)
+    assert asked[1:] == [("ranks", options), ("runs/tiny-1", {})]
 
 
 @pytest.mark.parametrize("command", ["", *COMMANDS])

@@ -182,14 +182,18 @@ class Differences:
         self, ids_a: np.ndarray, ends_a: np.ndarray, ids_b: np.ndarray, ends_b: np.ndarray
     ) -> None:
         """Counts in one text: the ids of both, and where their tokens end."""
-        common = np.intersect1d(ends_a, ends_b)  # none twice: no token is empty
-        upto_a, upto_b = (
-            np.concatenate([[0], np.searchsorted(ends, common, side="right")])
-            for ends in (ends_a, ends_b)
+        if not len(ends_a):
+            return
+        is_end = np.zeros((2, int(ends_a[-1]) + 1), dtype=bool)
+        is_end[0, ends_a] = is_end[1, ends_b] = True
+        at_a, at_b = (
+            np.flatnonzero(other[ends]) + 1
+            for ends, other in ((ends_a, is_end[1]), (ends_b, is_end[0]))
         )
-        starts = np.concatenate([[0], common[:-1]])
+        common = ends_a[at_a - 1]
+        upto_a, upto_b = (np.concatenate([[0], at]) for at in (at_a, at_b))
         differ = np.flatnonzero((np.diff(upto_a) > 1) | (np.diff(upto_b) > 1))
-        sizes = (common - starts)[differ]
+        sizes = np.diff(common, prepend=0)[differ]
         self.spans += len(differ)
         self.bytes += int(sizes.sum())
         ids_a, ids_b = ids_a.astype(np.int32), ids_b.astype(np.int32)

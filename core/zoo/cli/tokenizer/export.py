@@ -68,7 +68,10 @@ def run(args: argparse.Namespace) -> None:
     with refusals(args.path):
         if args.format == "gpt2":
             with whole_folder(args.out, replace=True) as folder:
-                export(folder, args.format)
+                try:
+                    export(folder, args.format)
+                except ValueError as error:  # says it of a name that nobody gave
+                    raise ValueError(str(error).replace(str(folder), str(args.out))) from None
         else:
             export(args.out, args.format)
     print(f"{args.out}: {tokenizer.vocab_size:,} ids, as {args.format} reads them")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -35,8 +35,9 @@ def add_loading_options(parser: Parser) -> None:
     )
     parser.add_argument(
         "--special-token",
-        metavar="TEXT",
+        metavar="TEXT[=ID]",
         action="append",
+        type=special_token,
         help="a special token of a file that doesn't name them; may be repeated",
     )
     add_plugin_option(parser)
@@ -70,8 +71,35 @@ def load(path: str, args: argparse.Namespace) -> Any:
 
 
 def loading_options(args: argparse.Namespace) -> dict[str, Any]:
-    given = {"pattern": args.pattern, "special_tokens": args.special_token}
+    given = {"pattern": args.pattern, "special_tokens": special_tokens(args.special_token)}
     return {name: value for name, value in given.items() if value is not None}
+
+
+def special_token(text: str) -> tuple[str, int | None]:
+    """The type of an argument that names a special token, maybe with its id."""
+    name, equals, number = text.rpartition("=")
+    if equals and number.isascii() and number.isdigit():
+        return name, int(number)
+    return text, None
+
+
+def special_tokens(
+    given: Sequence[tuple[str, int | None]] | None,
+) -> list[str] | dict[str, int] | None:
+    """Names alone, or names with their ids.
+
+    Raises:
+        ZooError: some have an id and some have none.
+    """
+    if given is None:
+        return None
+    ids = {name: number for name, number in given if number is not None}
+    if not ids:
+        return [name for name, _ in given]
+    for name, number in given:
+        if number is None:
+            raise ZooError(f"--special-token {name}: write its id, as for the others: {name}=ID")
+    return ids
 
 
 def load_with(path: str, options: Mapping[str, Any]) -> Any:
