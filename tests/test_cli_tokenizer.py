@@ -337,17 +337,23 @@ def test_tokens_are_separated_where_there_are_no_colours(
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("FORCE_COLOR", "1")
     assert output_of(capsys, "tokenizer", "show", text, *flags) == shown
+    monkeypatch.delenv("NO_COLOR")
+    monkeypatch.setenv("TERM", "dumb")
+    assert output_of(capsys, "tokenizer", "show", text, *flags) == shown
+    monkeypatch.delenv("FORCE_COLOR")
     with_ids = output_of(capsys, "tokenizer", "show", "a b", "--ids", *flags)
     assert with_ids == "a(97)|·(32)|b(98)\n"
     ordinary = output_of(capsys, "tokenizer", "show", "<|endoftext|>", *flags[:2])
     assert "⟦" not in ordinary
 
 
+@pytest.mark.parametrize("terminal", ["xterm", "xterm-256color"])
 def test_neighbouring_tokens_differ_in_colour(
-    byte: str, capsys: pytest.CaptureFixture[str], monkeypatch: Any
+    terminal: str, byte: str, capsys: pytest.CaptureFixture[str], monkeypatch: Any
 ) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")
-    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("TERM", terminal)
+    monkeypatch.delenv("COLORTERM", raising=False)
     monkeypatch.delenv("NO_COLOR", raising=False)
     args = ("abcdefghi<|endoftext|>", "--special", "--tokenizer", byte)
     out = output_of(capsys, "tokenizer", "show", *args)

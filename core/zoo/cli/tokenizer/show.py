@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -36,9 +36,9 @@ examples:
   head -n 20 stories.txt | zoo tokenizer show --tokenizer runs/tinystories-1
 """
 
-BACKGROUNDS = ("#a8d5e5", "#f3c1c6", "#c3e5ae", "#f6dd9c", "#d5c4ee")
-SPECIAL = "bold white on #8b1a4b"
-LINE_END = b"\n"
+PASTEL = ("#a8d5e5", "#f3c1c6", "#c3e5ae", "#f6dd9c", "#d5c4ee")
+BASIC = ("cyan", "yellow", "green", "magenta", "white")  # for terminals of few colours
+SPECIAL = "bold white on red"
 
 
 def add_arguments(parser: Parser) -> None:
@@ -94,7 +94,12 @@ def write(line: list[Shown], with_ids: bool) -> None:
 
     from rich.console import Console
 
-    Console(highlight=False).print(coloured(line, with_ids), soft_wrap=True)
+    console = Console(highlight=False)
+    if console.color_system is None:  # as on a terminal called dumb
+        print(plain(line, with_ids))
+        return
+    colours = BASIC if console.color_system in ("standard", "windows") else PASTEL
+    console.print(coloured(line, with_ids, colours), soft_wrap=True)
 
 
 def plain(line: list[Shown], with_ids: bool) -> str:
@@ -108,12 +113,12 @@ def plain(line: list[Shown], with_ids: bool) -> str:
     )
 
 
-def coloured(line: list[Shown], with_ids: bool) -> Text:
+def coloured(line: list[Shown], with_ids: bool, colours: Sequence[str]) -> Text:
     from rich.text import Text
 
     text = Text()
     for nth, (number, spelled, special) in enumerate(line):
-        style = SPECIAL if special else f"black on {BACKGROUNDS[nth % len(BACKGROUNDS)]}"
+        style = SPECIAL if special else f"black on {colours[nth % len(colours)]}"
         text.append(spelled, style)
         if with_ids:
             text.append(f" {number} ", f"{style} dim" if special else f"dim {style}")
