@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from zoo.cli.arguments import Parser, add_plugin_option, integer, load_plugins
 from zoo.cli.text import count, table
 from zoo.cli.tokenizer.loading import refusals
-from zoo.errors import ZooError
+from zoo.errors import RecipeError, ZooError
 from zoo.progress import amount, duration
 
 if TYPE_CHECKING:
@@ -99,8 +99,11 @@ def run(args: argparse.Namespace) -> None:
     from zoo.api import make, save_tokenizer
     from zoo.folders import whole_folder
 
-    options = given_options(args)
-    tokenizer = make("tokenizer", args.name, **options)
+    try:
+        options = given_options(args)
+        tokenizer = make("tokenizer", args.name, **options)
+    except RecipeError as error:  # no recipe here: a line for each mistake, and no more
+        raise ZooError(str(error)) from None
     corpus = make("corpus", "text", files=args.files)
     files = plain_files(tokenizer, corpus)
     with whole_folder(args.out, replace=True) as unfinished:
