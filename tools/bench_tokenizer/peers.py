@@ -195,7 +195,7 @@ def tokenizers(vocabulary: Vocabulary) -> Peer:
 
 
 ENCODERS: dict[str, tuple[str, Callable[[Vocabulary], Peer]]] = {
-    "zoo": ("numpy", zoo_bpe),
+    "zoo": ("zoo-lm", zoo_bpe),
     "tokie": ("tokie", tokie),
     "splintr": ("splintr-rs", splintr),
     "riptoken": ("riptoken", riptoken),

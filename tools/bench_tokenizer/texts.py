@@ -36,7 +36,7 @@ class Documents:
     def share(self, one_in: int) -> Documents:
         """One of so many documents, if that leaves enough to measure."""
         few = Documents(self.texts[::one_in], self.path)
-        return few if few.n_bytes >= 2_000_000 else self
+        return few if one_in > 1 and few.n_bytes >= 2_000_000 else self
 
 
 def documents(path: Path, size: int = DOCUMENT_BYTES) -> Documents:

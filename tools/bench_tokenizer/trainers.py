@@ -69,7 +69,7 @@ def tokenizers(path: Path, vocab_size: int) -> Any:
 
 
 TRAINERS: dict[str, tuple[str, Train, Tokens]] = {
-    "zoo": ("numpy", zoo_bpe, lambda made: {left + right for left, right in made.merges}),
+    "zoo": ("zoo-lm", zoo_bpe, lambda made: {left + right for left, right in made.merges}),
     "gigabpe": ("gigabpe", gigabpe, lambda made: set(map(unspelled, made))),
     "rustbpe": (
         "rustbpe",
