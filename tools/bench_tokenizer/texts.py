@@ -128,12 +128,16 @@ def different(given: list[Path], n_bytes: int) -> Iterator[tuple[str, bytes]]:
         if path.suffix in SUFFIXES and path.is_file() and (text := utf8(path)):
             left -= len(text)
             yield "installed sources", text
-    seeds = range(1, 1 + -(-max(left, 0) // STORY_BYTES))
-    if seeds:
-        # Spawned: a process that has compiled code and threads of its own must not be forked.
-        with multiprocessing.get_context("spawn").Pool(cores()) as pool:
-            for number, text in enumerate(pool.imap(stories, seeds), 1):
-                say(f"memory: stories, {number} of {len(seeds)} times 8 MB")
+    seeds = range(1, 1 + -(-left // STORY_BYTES))
+    # Spawned: a process that has compiled code and threads of its own must not be forked.
+    with multiprocessing.get_context("spawn").Pool(cores()) as pool:
+        # A few at a time, so that nobody tells stories ahead while something is measured.
+        for start in range(0, len(seeds), cores()):
+            say(
+                f"memory: {start * STORY_BYTES / 1e6:.0f} MB of stories told, {left / 1e6:.0f} left"
+            )
+            for text in pool.map(stories, seeds[start : start + cores()]):
+                left -= len(text)
                 yield "generated stories", text
 
 
