@@ -5,13 +5,13 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from .measure import Contender, Table, cores, median, race, ratio, say, speeds
+from .measure import Contender, Table, cores, median, race, ratio, say, speeds, tried
 from .peers import SLOW, Peer, Way, encoders
 from .settings import Bench
 from .texts import Documents, documents
@@ -50,8 +50,7 @@ def loader(bench: Bench, make: Callable[..., Peer]) -> Callable[[], Peer]:
     """Makes the peer anew each time, so that it hasn't seen the text; or once, where asked."""
     if not bench.reuse:
         return lambda: make(bench.vocabulary).warm()
-    peer = make(bench.vocabulary).warm()
-    return lambda: peer
+    return cache(lambda: make(bench.vocabulary).warm())
 
 
 def encode_text(bench: Bench, name: str, whole: Documents) -> None:
@@ -74,11 +73,10 @@ def encode_text(bench: Bench, name: str, whole: Documents) -> None:
     with bench.report.table(title, columns, fill) as table:
         expected: dict[bool, np.ndarray] = {}
         for peer_name, make in encoders(bench.peers).items():
-            try:
-                load = loader(bench, make)
-                peer = load()
-            except Exception as error:
-                table.notes.append(f"{peer_name} left out: {type(error).__name__}: {error}")
+            load = loader(bench, make)
+            peer, why = tried(peer_name, load)
+            if peer is None:
+                table.notes.append(f"{peer_name} left out: {why}")
                 continue
             for way_name, way in peer.ways.items():
                 full = f"{peer_name} {way_name}"
@@ -88,7 +86,8 @@ def encode_text(bench: Bench, name: str, whole: Documents) -> None:
                 contenders[full] = Contender(partial(go, way_name, shares[full]), load)
                 if not bench.part_of:
                     say(f"{what}: the ids of {full}")
-                    verdicts[full] = verdict(peer, way, whole, expected)
+                    told, why = tried(full, partial(verdict, peer, way, whole, expected))
+                    verdicts[full] = told or why
         failed = race(what, contenders, bench.rounds, table.seconds)
         table.notes += [f"{way} left out: {why}" for way, why in failed.items()]
 
@@ -152,10 +151,9 @@ def decode_text(bench: Bench, name: str, whole: Documents) -> None:
         arrays: list[np.ndarray] = []
         lists: list[list[int]] = []
         for peer_name, make in encoders(bench.peers).items():
-            try:
-                peer = make(bench.vocabulary).warm()
-            except Exception as error:
-                table.notes.append(f"{peer_name} left out: {type(error).__name__}: {error}")
+            peer, why = tried(peer_name, loader(bench, make))
+            if peer is None:
+                table.notes.append(f"{peer_name} left out: {why}")
                 continue
             if not arrays:  # zoo comes first
                 say(f"decode {name}: the ids")
@@ -167,13 +165,13 @@ def decode_text(bench: Bench, name: str, whole: Documents) -> None:
                 expected = whole.texts if isinstance(got[0], str) else whole.encoded
                 full = f"{peer_name} {call_name}"
                 verdicts[full] = "as it was" if got == expected else "differs"
-                contenders[full] = Contender(partial(decode_all, call, ids))
+                contenders[full] = Contender(partial(each, call, ids))
         failed = race(f"decode {name}", contenders, bench.rounds, table.seconds)
         table.notes += [f"{way} left out: {why}" for way, why in failed.items()]
 
 
-def decode_all(call: Callable[[Any], Any], ids: list[Any], _: None) -> Any:
-    return [call(of_document) for of_document in ids]
+def each(call: Callable[[Any], Any], of: list[Any], _: None) -> Any:
+    return [call(one) for one in of]
 
 
 def latency(bench: Bench) -> None:
@@ -191,22 +189,21 @@ def latency(bench: Bench) -> None:
     def fill(table: Table) -> None:
         zoo = median(table.seconds.get("zoo", []))
         for peer, times in table.seconds.items():
-            each = [seconds / len(prompts) * 1e6 for seconds in times]
-            spread = f"{min(each):.1f}–{max(each):.1f}" if each else "–"
+            micros = [seconds / len(prompts) * 1e6 for seconds in times]
+            spread = f"{min(micros):.1f}–{max(micros):.1f}" if micros else "–"
             compared = "" if peer == "zoo" else ratio(zoo, median(times))
-            table.row(peer, f"{median(each):.1f}", spread, compared)
+            table.row(peer, f"{median(micros):.1f}", spread, compared)
 
     title = f"Latency of a prompt of {WORDS} words, {name}, {len(prompts)} prompts in turn"
     columns = ["contender", "µs", "fastest–slowest", "zoo takes × as long"]
     with bench.report.table(title, columns, fill) as table:
         contenders = {}
         for peer_name, make in encoders(bench.peers).items():
-            try:
-                one = make(bench.vocabulary).warm().one
-            except Exception as error:
-                table.notes.append(f"{peer_name} left out: {type(error).__name__}: {error}")
+            peer, why = tried(peer_name, loader(bench, make))
+            if peer is None:
+                table.notes.append(f"{peer_name} left out: {why}")
                 continue
-            contenders[peer_name] = Contender(partial(decode_all, one, prompts))
-            decode_all(one, prompts, None)
+            contenders[peer_name] = Contender(partial(each, peer.one, prompts))
+            each(peer.one, prompts, None)
         failed = race("latency", contenders, max(bench.rounds, 20), table.seconds)
         table.notes += [f"{peer} left out: {why}" for peer, why in failed.items()]

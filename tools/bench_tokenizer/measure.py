@@ -12,13 +12,15 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 PEERS = ("gigabpe", "tokie", "rustbpe", "bpeasy", "splintr-rs", "riptoken", "tiktoken")
 PACKAGES = ("zoo-lm", "numpy", "numba", "regex", *PEERS, "tokenizers")
 
+T = TypeVar("T")
 Times = dict[str, list[float]]
 
 
@@ -51,6 +53,19 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
+def tried(name: str, call: Callable[[], T]) -> tuple[T | None, str]:
+    """What the call gives, or None and why it fails. An error of zoo's own isn't caught."""
+    try:
+        return call(), ""
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a panic of Rust's is no Exception
+        if name.startswith("zoo"):
+            raise
+        say(f"{name} fails: {type(error).__name__}: {error}")
+        return None, f"{type(error).__name__}: {error}"
+
+
 def race(what: str, contenders: dict[str, Contender], rounds: int, times: Times) -> dict[str, str]:
     """Fills ``times`` with the seconds of ``rounds`` runs of each contender, which take turns.
 
@@ -64,14 +79,10 @@ def race(what: str, contenders: dict[str, Contender], rounds: int, times: Times)
         names = [name for name in contenders if name not in failed]
         first = turn % max(len(names), 1)
         for name in names[first:] + names[:first]:
-            try:
-                seconds = timed(contenders[name])
-            except KeyboardInterrupt:
-                raise
-            except BaseException as error:  # a panic of Rust's is no Exception
-                failed[name] = f"{type(error).__name__}: {error}"
+            seconds, why = tried(name, partial(timed, contenders[name]))
+            if seconds is None:
+                failed[name] = why
                 del times[name]
-                say(f"{what}: {name} fails: {failed[name]}")
             else:
                 times[name].append(seconds)
                 say(f"{what}: round {turn + 1} of {rounds}, {name}: {seconds * 1e3:,.1f} ms")

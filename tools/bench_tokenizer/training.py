@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from .measure import Contender, Table, median, race, ratio, say, speeds
+from .measure import Contender, Table, median, race, ratio, say, speeds, tried
 from .settings import Bench
 from .trainers import Train, available
 
@@ -38,11 +38,12 @@ def learn(bench: Bench, name: str, path: Path, vocab_size: int) -> None:
 
     def fill(table: Table) -> None:
         zoo = table.seconds.get("zoo", [])
+        zoos = tokens.get("zoo", set())
         for trainer, times in table.seconds.items():
             seconds = median(times)
             learnt = tokens.get(trainer, set())
-            fewest = min(len(learnt), len(tokens["zoo"])) or 1
-            shared = f"{100 * len(learnt & tokens['zoo']) / fewest:.1f} %"
+            fewest = min(len(learnt), len(zoos)) or 1
+            shared = f"{100 * len(learnt & zoos) / fewest:.1f} %"
             compared = "" if trainer == "zoo" else ratio(seconds, median(zoo))
             table.row(trainer, *speeds(n_bytes, times), compared, f"{len(learnt):,}", shared)
 
@@ -57,9 +58,7 @@ def learn(bench: Bench, name: str, path: Path, vocab_size: int) -> None:
         for trainer, (run, tokens_of) in available().items():
             if trainer in contenders:
                 say(f"{what}: {trainer} warms up")
-                try:
-                    tokens[trainer] = longer(tokens_of(run(path, vocab_size)))
-                except Exception as error:
-                    say(f"{what}: {trainer} fails: {error}")
+                made, _ = tried(trainer, partial(run, path, vocab_size))
+                tokens[trainer] = set() if made is None else longer(tokens_of(made))
         failed = race(what, contenders, bench.rounds, table.seconds)
         table.notes += [f"{trainer} left out: {why}" for trainer, why in failed.items()]
