@@ -139,6 +139,9 @@ def memory(bench: Bench) -> None:
             f"Pre-tokens are counted with `regex` on at most {SAMPLE_BYTES / 1e6:.0f} MB, evenly "
             "spread, so that larger corpora have at least as many."
         )
+        sentence = bench.folder / "sentence.txt"
+        sentence.write_text("A sentence, so that all code is compiled before. ", encoding="utf-8")
+        child("memory", sentence, 300)
         for size in sorted(sizes):
             say(f"memory: writing {size / 1e6:,.0f} MB of text")
             corpus.grow(size)
