@@ -172,7 +172,7 @@ def merge_short(data, start, n, tables, work, out, at):
 @kernel
 def merge_queue(data, start, n, tables, work, queue, out, at):
     """For any number of bytes: a binary heap of (rank, place), some of them out of date."""
-    byte_ids, byte_ranks, rules, shift, products, offset, _, _ = tables
+    byte_ids, byte_ranks, rules, shift, products, _, _, _ = tables
     ranks, ids, after, before = work[0], work[1], work[2], work[3]
     size = 0
     for k in range(n):
