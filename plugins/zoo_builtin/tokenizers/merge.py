@@ -254,61 +254,44 @@ def merge_long(data, start, n, tables, work, queue, out, at):
     """For any number of bytes in linear time, where the rules are of one kind of tree only.
 
     A sequence of tokens is what merging makes of its bytes if and only if that holds for every two
-    neighbours in it. So windows are merged on their own, each beginning at a token of the one
-    before, and joined at a place where both have the same token: up to there the pairs are the
-    first one's, from there on the second one's. Windows grow where they don't agree.
+    neighbours in it. So what was found for the bytes so far goes on with a window that is merged on
+    its own: it begins at a token a little before their end, and joins at a place where both have
+    the same token. Up to there the pairs are the old ones, from there on those of the window. Where
+    the two never agree, a larger window is tried, which begins further back.
     """
     lengths = tables[6]
     proper = tables[7]
     window = SHORT if proper else n
-    end = start + n
-    count = 0
-    while True:
-        # The tokens of a window that begins at ``start`` are put behind what is settled.
-        width = min(window, end - start)
+    count = done = 0  # tokens, and the bytes that they are made of
+    while done < n:
+        first = count
+        border = done
+        while first > 0 and done - border < window // 4:
+            first -= 1
+            border -= lengths[out[at + first]]
+        width = min(max(window, 2 * (done - border)), n - border)
+        ahead = at + count
         if width <= SHORT:
-            found = merge_short(data, start, width, tables, work, out, at + count)
+            found = merge_short(data, start + border, width, tables, work, out, ahead)
         else:
-            found = merge_queue(data, start, width, tables, work, queue, out, at + count)
-        while start + width < end:
-            # Try a second one from a token in the last quarter of the first.
-            first = 0
-            border = 0
-            while first < found and border < width - width // 4:
-                border += lengths[out[at + count + first]]
-                first += 1
-            if first >= found:
-                break
-            wide = min(window, end - start - border)
-            ahead = at + count + found
-            if wide <= SHORT:
-                more = merge_short(data, start + border, wide, tables, work, out, ahead)
-            else:
-                more = merge_queue(data, start + border, wide, tables, work, queue, out, ahead)
-            # Walk through both until they have the same token at the same place.
-            one = border
-            other = border
-            i = first
-            j = 0
-            while (
-                i < found
-                and j < more
-                and not (one == other and out[at + count + i] == out[ahead + j])
-            ):
+            found = merge_queue(data, start + border, width, tables, work, queue, out, ahead)
+        # Walk through both until they have the same token at the same place.
+        i = first
+        j = 0
+        if border > 0:
+            one = other = border
+            while i < count and j < found and not (one == other and out[at + i] == out[ahead + j]):
                 if one <= other:
-                    one += lengths[out[at + count + i]]
+                    one += lengths[out[at + i]]
                     i += 1
                 else:
                     other += lengths[out[ahead + j]]
                     j += 1
-            if i >= found or j >= more:
-                break
-            for k in range(j, more):
-                out[at + count + i + k - j] = out[ahead + k]
-            count += i
-            start += one
-            found = more - j
-            width = border + wide - one
-        if start + width >= end:
-            return count + found
-        window *= 2
+            if i == count or j == found:
+                window *= 2
+                continue
+        for k in range(j, found):
+            out[at + i + k - j] = out[ahead + k]
+        count = i + found - j
+        done = border + width
+    return count
