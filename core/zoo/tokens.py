@@ -1,4 +1,4 @@
-"""Tokens on disk: a split of a corpus as shards of numbers, memory-mapped."""
+"""Tokens on disk: files of ids, and the splits of a corpus as shards, memory-mapped."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import numpy as np
 from zoo.errors import ZooError
 from zoo.paths import sync_dir, unique_beside
 
+SUFFIXES = (".npy", ".bin")
 SHARD_TOKENS = 2**26
 BUFFERED_TOKENS = 2**18
 
@@ -27,14 +28,15 @@ def shard_path(dir: Path, split: str, number: int) -> Path:
 
 
 def write_ids(path: Path, arrays: Iterable[np.ndarray], vocab_size: int) -> int:
-    """Writes arrays of ids, end to end, as one ``.npy`` or ``.bin`` file; returns their number.
+    """Writes arrays of ids, end to end, as one file; returns how many ids there are.
 
-    The file appears when it is complete. ``.bin`` has the bare numbers.
+    ``.npy`` is NumPy's format, ``.bin`` the bare numbers; both little-endian, 16 bits each where
+    the vocabulary fits in 65,536, else 32. The file appears when it is complete.
 
     Raises:
         ValueError: the path has another ending.
     """
-    if path.suffix not in (".npy", ".bin"):
+    if path.suffix not in SUFFIXES:
         raise ValueError(f"{path}: the name must end in .npy or .bin")
     dtype = dtype_for(vocab_size)
     temporary = unique_beside(path)
@@ -50,7 +52,7 @@ def write_ids(path: Path, arrays: Iterable[np.ndarray], vocab_size: int) -> int:
         with temporary.open("xb") as file:
             file.write(header() if path.suffix == ".npy" else b"")
             for array in arrays:
-                file.write(array.astype(dtype).tobytes())
+                file.write(array.astype(dtype).data)
                 count += len(array)
             if path.suffix == ".npy":
                 file.seek(0)
@@ -62,6 +64,32 @@ def write_ids(path: Path, arrays: Iterable[np.ndarray], vocab_size: int) -> int:
         temporary.unlink(missing_ok=True)
     sync_dir(path.parent)
     return count
+
+
+def read_ids(path: Path, vocab_size: int) -> np.ndarray:
+    """The ids of a file, memory-mapped: (n,) integers.
+
+    A ``.bin`` file has numbers of 16 bits where the vocabulary fits in 65,536, else of 32.
+
+    Raises:
+        ZooError: no file of ids.
+    """
+    if path.suffix == ".bin":
+        dtype = dtype_for(vocab_size)
+        size = path.stat().st_size
+        if size % dtype.itemsize:
+            raise ZooError(
+                f"{path}: {size:,} bytes are no whole number of ids of {dtype.itemsize} bytes, as "
+                f"a vocabulary of {vocab_size:,} has them"
+            )
+        return np.memmap(path, dtype, "r") if size else np.empty(0, dtype)
+    try:
+        ids: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, EOFError):
+        raise ZooError(f"{path}: no .npy file of ids") from None
+    if getattr(ids, "ndim", 0) != 1 or ids.dtype.kind not in "iu":
+        raise ZooError(f"{path}: no .npy file of ids, which is a flat array of integers")
+    return ids
 
 
 class Tokens:
