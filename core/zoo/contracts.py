@@ -258,6 +258,9 @@ class Tokenizer(Protocol):
     ``encode`` adds nothing: the host puts ``eot`` after each document and before each prompt.
     ``train`` may take a keyword ``progress``, to call with ``(doing, done, total)``; a bar is shown
     for each phase whose total isn't None.
+
+    A class may have a class method ``from_file(path, **options)`` that reads other programs' files:
+    a tokenizer, None if it doesn't know the format, or ValueError. ``reads`` names what it can.
     """
 
     vocab_size: int | None
