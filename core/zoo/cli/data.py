@@ -12,8 +12,8 @@ from zoo.cli.arguments import Command, Parser, add_commands, add_recipe_options,
 from zoo.cli.text import count, percent, table
 
 if TYPE_CHECKING:
-    from zoo.data import TokenData
     from zoo.inspect import Report
+    from zoo.prepare import TokenData
     from zoo.recipe import Recipe
 
 USAGE = "prepare | inspect RECIPE [options]"
@@ -52,7 +52,7 @@ def add_inspect_arguments(parser: Parser) -> None:
 def prepared(args: argparse.Namespace) -> tuple[Recipe, TokenData]:
     load_plugins(args)
 
-    from zoo.data import prepare
+    from zoo.prepare import prepare
     from zoo.recipe import load_recipe
 
     recipe = load_recipe(args.recipe, args.set)

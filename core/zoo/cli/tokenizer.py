@@ -136,7 +136,7 @@ def run_train(args: argparse.Namespace) -> None:
     load_plugins(args)
 
     from zoo.api import make, save_tokenizer
-    from zoo.data import train_tokenizer
+    from zoo.prepare import train_tokenizer
 
     given = {"vocab_size": args.vocab_size, "special_tokens": args.special_token}
     options = {name: value for name, value in given.items() if value is not None}
