@@ -141,7 +141,7 @@ def test_equal_documents_share_a_side_and_more_text_moves_none(tmp_path: Path) -
     assert not set(held_out) & set(read(after))
 
 
-@pytest.mark.parametrize("max_bytes", [None, 20_000])
+@pytest.mark.parametrize("max_bytes", [None, 100_000])
 @pytest.mark.parametrize("held_out", [True, False])
 def test_about_the_size_of_a_split_is_known_without_reading(
     tmp_path: Path, max_bytes: int | None, held_out: bool
