@@ -24,6 +24,10 @@ SUBCOMMANDS = (
     ("tokenizer", "train"),
     ("tokenizer", "encode"),
     ("tokenizer", "decode"),
+    ("tokenizer", "show"),
+    ("tokenizer", "inspect"),
+    ("tokenizer", "compare"),
+    ("tokenizer", "export"),
     ("data", "prepare"),
     ("data", "inspect"),
 )

@@ -87,8 +87,8 @@ def with_last(key: str, value: object):
     [
         (lambda state: state.update(format="other"), 'no "format": "zoo-tokenizer-1"'),
         (lambda state: state.update(tokenizer="char"), "a tokenizer 'char', not 'bpe'"),
-        (lambda state: state.update(pre_tokens="gpt4"), "'pre_tokens' must be 'gpt2', not 'gpt4'"),
-        (lambda state: state.pop("merges"), "'merges' must be a list, not None"),
+        (lambda state: state.update(pattern="("), r"pattern '\(' is neither a known name"),
+        (lambda state: state.pop("merges"), "'merges' is missing"),
         (lambda state: state.update(tokens="abc"), "'tokens' must be a list, not 'abc'"),
         (with_last("tokens", 5), r"must be a string of U\+0000 to U\+00FF, not 5"),
         (with_last("tokens", "€"), r"must be a string of U\+0000 to U\+00FF, not '€'"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import cycle, islice
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -11,19 +12,30 @@ import tokenizers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from syrupy.assertion import SnapshotAssertion
+from tiktoken_ext import openai_public
 from tokenizer_cases import ALL, EOT, PLAIN, RAW, SPECIAL, SPECIALS, TEXT, TEXTS, cut, scan, trained
 
-from zoo_builtin.tokenizers import BPE, Byte, Char, bpe
+from zoo_builtin.tokenizers import BPE, Byte, Char, encode
 
 
-def as_tiktoken(tokenizer: BPE) -> tiktoken.Encoding:
+def as_tiktoken(tokenizer: BPE, pattern: str = "gpt2") -> tiktoken.Encoding:
+    """The same vocabulary with the regular expression that tiktoken itself has."""
     special_ids = set(tokenizer.special_tokens.values())
     return tiktoken.Encoding(
         "ours",
-        pat_str=r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+",
+        pat_str=tiktoken_pattern(pattern),
         mergeable_ranks={t: i for i, t in tokenizer.vocab.items() if i not in special_ids},
         special_tokens=tokenizer.special_tokens,
     )
+
+
+def tiktoken_pattern(name: str) -> str:
+    """Read from tiktoken's source: calling its constructors would fetch vocabularies."""
+    if name == "gpt2":
+        return openai_public.r50k_pat_str
+    constructor = {"cl100k": openai_public.cl100k_base, "o200k": openai_public.o200k_base}[name]
+    with mock.patch.object(openai_public, "load_tiktoken_bpe", return_value={}):
+        return constructor()["pat_str"]
 
 
 def as_tokenizers(tokenizer: BPE) -> tokenizers.Tokenizer:
@@ -44,6 +56,8 @@ def as_tokenizers(tokenizer: BPE) -> tokenizers.Tokenizer:
 
 
 DISTINCT = trained(specials=["<|a|>", EOT, "é!"])  # none begins another: tiktoken promises no order
+PATTERNED = {name: trained(pattern=name) for name in ("gpt2", "cl100k", "o200k")}
+THEIRS = {name: as_tiktoken(tokenizer, name) for name, tokenizer in PATTERNED.items()}
 TIKTOKEN, TIKTOKEN_SPECIAL = as_tiktoken(PLAIN), as_tiktoken(DISTINCT)
 TOKENIZERS = as_tokenizers(PLAIN)
 
@@ -54,6 +68,13 @@ def test_ids_equal_those_of_tiktoken_and_tokenizers(text: str) -> None:
     ids = PLAIN.encode(text).tolist()
     assert ids == TIKTOKEN.encode_ordinary(text)
     assert ids == TOKENIZERS.encode(text).ids
+
+
+@pytest.mark.parametrize("pattern", ["gpt2", "cl100k", "o200k"])
+@settings(max_examples=200, deadline=None)
+@given(text=TEXTS)
+def test_patterns_are_those_of_tiktoken(pattern: str, text: str) -> None:
+    assert PATTERNED[pattern].encode(text).tolist() == THEIRS[pattern].encode_ordinary(text)
 
 
 def test_ids_of_prose_equal_those_of_tiktoken_and_tokenizers() -> None:
@@ -126,7 +147,7 @@ def test_bytes_give_the_ids_of_the_text_they_spell(text: str) -> None:
 @given(raw=RAW, special=st.booleans())
 def test_bytes_come_back_exactly(tokenizer: BPE | Byte, raw: bytes, special: bool) -> None:
     ids = tokenizer.encode(raw, allowed_special=special)
-    assert ids.dtype == np.int64
+    assert ids.dtype == np.int32
     assert ids.ndim == 1
     assert tokenizer.decode_bytes(ids) == raw
     assert tokenizer.decode(ids.tolist()) == raw.decode(errors="replace")
@@ -169,12 +190,11 @@ def test_unknown_ids_and_wrong_types_are_refused(tokenizer: BPE | Byte | Char) -
     assert tokenizer.decode([]) == tokenizer.decode(iter(())) == ""
 
 
-def test_a_full_cache_changes_no_ids(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bpe.Cache, "MOST", 3)
-    monkeypatch.setattr(bpe.Cache, "LONGEST", 4)
+def test_a_full_memory_changes_no_ids(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(encode, "ENTRIES", 2)
     tokenizer = trained()
-    assert tokenizer.encode(TEXT).tolist() == PLAIN.encode(TEXT).tolist()
-    assert len(tokenizer._cache) <= 3
+    for _ in range(2):
+        assert tokenizer.encode(TEXT).tolist() == PLAIN.encode(TEXT).tolist()
 
 
 # ── Characters ────────────────────────────────────────────────────────────────────────────────────

@@ -23,8 +23,13 @@ on the fence: one for each of them, and one, très petit, for the cat — “jus
 SPECIALS = ["<|a|>", EOT, "<|a|><|b|>", "é!"]
 
 
-def trained(vocab_size: int = 450, specials: list[str] | None = None, text: str = TEXT) -> BPE:
-    tokenizer = BPE(vocab_size=vocab_size, special_tokens=specials)
+def trained(
+    vocab_size: int = 450,
+    specials: list[str] | None = None,
+    text: str = TEXT,
+    pattern: str = "gpt2",
+) -> BPE:
+    tokenizer = BPE(vocab_size=vocab_size, special_tokens=specials, pattern=pattern)
     tokenizer.train([text])
     return tokenizer
 

@@ -116,24 +116,75 @@ def save_tokenizer(tokenizer: Tokenizer, name: str, dir: str | Path) -> None:
     write_atomically(folder / COMPONENT_FILE, about.encode())
 
 
-def load_tokenizer(path: str | Path) -> Tokenizer:
-    """The tokenizer of a run, or one that ``save_tokenizer`` or ``zoo tokenizer train`` saved.
+def load_tokenizer(path: str | Path, **options: Any) -> Tokenizer:
+    """A tokenizer from disk.
+
+    Reads what ``save_tokenizer`` and ``zoo tokenizer train`` saved, the tokenizer of a run, and any
+    file or folder that some tokenizer's ``from_file(path, **options)`` recognises; options are for
+    the latter, such as a file that doesn't say all.
 
     Raises:
-        ZooError: neither lies there, or it is damaged.
+        ZooError: nothing that can be read lies there, it is damaged, or options don't fit.
     """
     from zoo.run import open_run
 
-    about = Path(path) / COMPONENT_FILE
-    if not about.exists():
-        try:
-            return open_run(path).tokenizer
-        except ZooError as error:
-            raise ZooError(f"no tokenizer ({about.name}) and no run either: {error}") from None
+    path = Path(path)
+    about = path / COMPONENT_FILE
+    if about.exists():
+        refuse_options(path, options)
+        return load_saved(path, about)
+    found = read_file(path, options) if path.exists() else None
+    if found is not None:
+        return found
+    try:
+        if path.is_file():
+            raise ZooError("a run is a folder")
+        run = open_run(path)
+    except ZooError as error:
+        raise ZooError(
+            f"{path}: no tokenizer that can be read (a folder with a {about.name}, a run, "
+            f"{', '.join(readable())} can); as a run: {error}"
+        ) from None
+    refuse_options(path, options)
+    return run.tokenizer
+
+
+def load_saved(folder: Path, about: Path) -> Tokenizer:
     try:
         name = json.loads(about.read_text(encoding="utf-8"))["name"]
         factory: Any = registry().find("tokenizer", name).factory
-        tokenizer: Tokenizer = factory.load(Path(path))
+        tokenizer: Tokenizer = factory.load(folder)
     except (ValueError, KeyError, TypeError) as error:
-        raise ZooError(f"{path}: no tokenizer that can be read ({error})") from error
+        raise ZooError(f"{folder}: no tokenizer that can be read ({error})") from error
     return tokenizer
+
+
+def read_file(path: Path, options: dict[str, Any]) -> Tokenizer | None:
+    """What the first tokenizer makes of a file that knows its format; None where none does."""
+    refused: Exception | None = None
+    for entry in registry().entries("tokenizer"):
+        from_file = getattr(entry.factory, "from_file", None)
+        if from_file is None:
+            continue
+        try:
+            tokenizer: Tokenizer | None = from_file(path, **options)
+        except (ValueError, TypeError, OSError) as error:  # another one may still read it
+            refused = refused or error
+            continue
+        if tokenizer is not None:
+            return tokenizer
+    if refused is not None:
+        where = "" if str(path) in str(refused) else f"{path}: "
+        raise ZooError(f"{where}{refused}") from refused
+    return None
+
+
+def readable() -> list[str]:
+    """What the tokenizers' ``from_file`` can read, as their ``reads`` says."""
+    found = (getattr(entry.factory, "reads", ()) for entry in registry().entries("tokenizer"))
+    return list(dict.fromkeys(name for reads in found for name in reads))
+
+
+def refuse_options(path: Path, options: dict[str, Any]) -> None:
+    if options:
+        raise ZooError(f"{path}: this tokenizer is complete and takes no {', '.join(options)}")

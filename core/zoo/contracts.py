@@ -263,6 +263,9 @@ class Tokenizer(Protocol):
     each text begins, with n at the end (texts + 1,). Corpora are encoded with it while another
     thread reads on, so it should be fast and let go of the interpreter; without it, ``encode`` is
     called document by document.
+
+    A class may have a class method ``from_file(path, **options)`` that reads other programs' files:
+    a tokenizer, None if it doesn't know the format, or ValueError. ``reads`` names what it can.
     """
 
     vocab_size: int | None

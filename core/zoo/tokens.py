@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from zoo.errors import ZooError
+from zoo.paths import sync_dir, unique_beside
 
 SHARD_TOKENS = 2**26
 
@@ -23,6 +24,44 @@ def dtype_for(vocab_size: int) -> np.dtype[Any]:
 
 def shard_path(dir: Path, split: str, number: int) -> Path:
     return dir / f"{split}-{number:05d}.bin"
+
+
+def write_ids(path: Path, arrays: Iterable[np.ndarray], vocab_size: int) -> int:
+    """Writes arrays of ids, end to end, as one ``.npy`` or ``.bin`` file; returns their number.
+
+    The file appears when it is complete. ``.bin`` has the bare numbers.
+
+    Raises:
+        ValueError: the path has another ending.
+    """
+    if path.suffix not in (".npy", ".bin"):
+        raise ValueError(f"{path}: the name must end in .npy or .bin")
+    dtype = dtype_for(vocab_size)
+    temporary = unique_beside(path)
+    count = 0
+
+    def header() -> bytes:
+        """Of the same length whatever the count, so that it can be put right at the end."""
+        form = {"descr": dtype.str, "fortran_order": False, "shape": (count,)}
+        text = f"{form!r:<117}\n".encode()
+        return np.lib.format.magic(1, 0) + len(text).to_bytes(2, "little") + text
+
+    try:
+        with temporary.open("xb") as file:
+            file.write(header() if path.suffix == ".npy" else b"")
+            for array in arrays:
+                file.write(array.astype(dtype).tobytes())
+                count += len(array)
+            if path.suffix == ".npy":
+                file.seek(0)
+                file.write(header())
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    sync_dir(path.parent)
+    return count
 
 
 class Tokens:

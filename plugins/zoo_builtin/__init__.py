@@ -64,6 +64,7 @@ def zoo_register(registry: Registrar) -> None:
     registry.scheduler("inverse_sqrt", schedulers.InverseSqrt)
 
     registry.tokenizer("bpe", tokenizers.BPE)
+    registry.tokenizer("bpe_reference", tokenizers.BPEReference)
     registry.tokenizer("byte", tokenizers.Byte)
     registry.tokenizer("char", tokenizers.Char)
 

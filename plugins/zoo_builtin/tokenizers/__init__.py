@@ -5,5 +5,6 @@ from __future__ import annotations
 from zoo_builtin.tokenizers.bpe import BPE
 from zoo_builtin.tokenizers.byte import Byte
 from zoo_builtin.tokenizers.char import Char
+from zoo_builtin.tokenizers.reference import BPEReference
 
-__all__ = ["BPE", "Byte", "Char"]
+__all__ = ["BPE", "BPEReference", "Byte", "Char"]

@@ -6,12 +6,14 @@ import hashlib
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
 from zoo.paths import write_atomically
+from zoo.tokens import write_ids
 from zoo_builtin.tokenizers import streams
 
 END_OF_TEXT = "<|endoftext|>"
@@ -35,6 +37,9 @@ class TableTokenizer(ABC):
 
     kind: ClassVar[str]
     """The name this tokenizer has in recipes and in its file."""
+
+    reads: ClassVar[tuple[str, ...]] = ()
+    """What files of other programs ``from_file`` can read."""
 
     special_tokens: dict[str, int]
     """Text -> id. The first one ends a document."""
@@ -73,9 +78,26 @@ class TableTokenizer(ABC):
     def encode(
         self, text: str | bytes, *, allowed_special: bool | Collection[str] = False
     ) -> np.ndarray:
-        """Text -> (n,) int64 ids."""
+        """Text -> (n,) int32 ids."""
         arrays = self._encode_chunks(streams.blocks(text), self._allowed(allowed_special))
-        return np.concatenate([np.empty(0, np.int64), *arrays])
+        return joined(arrays)
+
+    def encode_batch(
+        self,
+        texts: Iterable[str | bytes],
+        *,
+        threads: int | None = None,
+        allowed_special: bool | Collection[str] = False,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Texts -> the ids of all, end to end, (n,) int32, and where each begins and ends.
+
+        Text i has the ids ``ids[offsets[i]:offsets[i + 1]]``; offsets are int64, one more than
+        there are texts. ``threads`` is how many may work at once (None: one a core), where the
+        tokenizer can use several.
+        """
+        del threads
+        arrays = [self.encode(text, allowed_special=allowed_special) for text in several(texts)]
+        return joined(arrays), offsets_of(map(len, arrays))
 
     def encode_iterable(
         self, chunks: Iterable[str | bytes], *, allowed_special: bool | Collection[str] = False
@@ -84,8 +106,42 @@ class TableTokenizer(ABC):
 
         Holds a chunk and one unfinished pre-token, never the whole text.
         """
-        arrays = self._encode_chunks(chunks, self._allowed(allowed_special))
+        arrays = self._encode_chunks(
+            (streams.to_bytes(chunk, "chunk of text") for chunk in chunks),
+            self._allowed(allowed_special),
+        )
         return (token for array in arrays for token in array.tolist())
+
+    def encode_file(
+        self,
+        path: str | Path,
+        out: str | Path,
+        *,
+        threads: int | None = None,
+        allowed_special: bool | Collection[str] = False,
+        progress: streams.Progress | None = None,
+    ) -> int:
+        """Encode a file of any size into a file of ids; returns how many there are.
+
+        ``out`` is a ``.npy`` file, or ``.bin``: the bare numbers, little-endian. Either holds
+        uint16 where the vocabulary fits, else uint32. Neither file is ever held whole, and ``out``
+        appears when it is complete. ``threads`` as for ``encode_batch``.
+
+        Raises ValueError for another ending of ``out``.
+        """
+        allowed = self._allowed(allowed_special)
+        total = Path(path).stat().st_size
+
+        def told(chunks: Iterator[bytes]) -> Iterator[bytes]:
+            done = 0
+            for chunk in chunks:
+                yield chunk
+                done += len(chunk)
+                if progress:
+                    progress("encoding", done, total)
+
+        arrays = self._encode_chunks(told(streams.file_blocks(path)), allowed, threads)
+        return write_ids(Path(out), arrays, len(self._trained()))
 
     def decode_bytes(self, ids: Iterable[int]) -> bytes:
         """The exact bytes that ids stand for. Raises ValueError for an id that doesn't exist."""
@@ -131,9 +187,28 @@ class TableTokenizer(ABC):
         except (ValueError, RecursionError) as error:
             raise ValueError(f"{path}: {error}") from error
 
+    @classmethod
+    def from_file(cls: type[SelfTokenizer], path: Path, **options: Any) -> SelfTokenizer | None:
+        """Read what ``save`` wrote, by its folder or file; None if it is anything else.
+
+        Who knows formats of other programs overrides this, and names them in ``reads``.
+        """
+        file = Path(path) / FILE_NAME if Path(path).is_dir() else Path(path)
+        start = f'{{"format":"{FORMAT}","tokenizer":"{cls.kind}",'.encode()
+        if file.name != FILE_NAME or not file.is_file():
+            return None
+        with file.open("rb") as saved:
+            if saved.read(len(start)) != start:
+                return None
+        if options:
+            raise ValueError(
+                f"{file}: this tokenizer is complete and takes no {', '.join(options)}"
+            )
+        return cls.load(file.parent)
+
     @abstractmethod
-    def _encode_text(self, text: str) -> np.ndarray:
-        """Ids of a piece without special tokens."""
+    def _encode_piece(self, piece: bytes) -> np.ndarray:
+        """(n,) int32: the ids of a piece of text without special tokens."""
 
     @abstractmethod
     def _state(self) -> dict[str, Any]:
@@ -144,31 +219,36 @@ class TableTokenizer(ABC):
     def _from_state(cls: type[SelfTokenizer], state: dict[str, Any]) -> SelfTokenizer:
         """The inverse. Raises ValueError, as the file may come from anywhere."""
 
-    def _last_cut(self, text: str, start: int, end: int) -> int:
-        """Where text may be cut without changing its ids; anywhere, unless overridden."""
+    def _last_cut(self, text: bytes, start: int, end: int) -> int:
+        """Where text may be cut without changing its ids: the last such place, else ``start``."""
         return end
 
     def _encode_chunks(
-        self, chunks: Iterable[str | bytes], special_tokens: Collection[str]
+        self,
+        chunks: Iterable[bytes],
+        special_tokens: Collection[str],
+        threads: int | None = 1,
     ) -> Iterator[np.ndarray]:
+        """The ids of a stream of text, in order."""
         self._trained()
-        pieces = streams.split(streams.as_strings(chunks), special_tokens, self._last_cut)
-        for piece, is_special in pieces:
+        by_bytes = {name.encode(): self.special_tokens[name] for name in special_tokens}
+        for piece, is_special in streams.split(chunks, by_bytes, self._last_cut):
             if is_special:
-                yield np.array([self.special_tokens[piece]], dtype=np.int64)
+                yield np.array([by_bytes[piece]], dtype=np.int32)
             else:
-                yield self._encode_text(piece)
+                yield self._encode_piece(piece)
 
     def _ordinary_text(
         self,
         texts: Iterable[str | bytes] | None,
         files: Sequence[str | Path] | None,
         progress: streams.Progress | None,
-    ) -> Iterator[str]:
+        max_bytes: int | None = None,
+    ) -> Iterator[bytes]:
         """The training text in pieces, without its special tokens."""
-        for chunks in streams.documents(texts, files, progress):
-            strings = streams.as_strings(chunks)
-            for piece, is_special in streams.split(strings, self.special_tokens, self._last_cut):
+        special_tokens = [name.encode() for name in self.special_tokens]
+        for chunks in streams.documents(texts, files, progress, max_bytes):
+            for piece, is_special in streams.split(chunks, special_tokens, self._last_cut):
                 if not is_special:
                     yield piece
 
@@ -195,6 +275,27 @@ class TableTokenizer(ABC):
         return json.dumps(state, separators=(",", ":")).encode("ascii") + b"\n"
 
 
+def several(texts: Iterable[str | bytes]) -> Iterable[str | bytes]:
+    """Texts, if that is what they are. Raises TypeError for a single one."""
+    if isinstance(texts, (str, bytes)):
+        raise TypeError("texts is an iterable of texts; for a single one write [text]")
+    return texts
+
+
+def joined(arrays: Iterable[np.ndarray]) -> np.ndarray:
+    """(n,) int32: arrays of ids, end to end."""
+    return np.concatenate([np.empty(0, np.int32), *arrays])
+
+
+def offsets_of(lengths: Iterable[int]) -> np.ndarray:
+    """Where things of these lengths begin and end, end to end: one number more than there are.
+
+    >>> offsets_of([2, 0, 3]).tolist()
+    [0, 2, 2, 5]
+    """
+    return np.cumsum(np.fromiter(chain([0], lengths), dtype=np.int64))
+
+
 def number_special_tokens(special_tokens: Sequence[str] | None, first_id: int) -> dict[str, int]:
     """Text -> id, from ``first_id`` on; None stands for the end of text alone."""
     names = [END_OF_TEXT] if special_tokens is None else special_tokens
@@ -202,11 +303,13 @@ def number_special_tokens(special_tokens: Sequence[str] | None, first_id: int) -
         raise ValueError(f"special_tokens must be a list of strings, not {names!r}")
     if not names:
         raise ValueError("special_tokens is empty; the first of them ends a document, so name one")
+    seen: set[str] = set()
     for name in names:
         if not name or streams.SURROGATE.search(name):
             raise ValueError(f"special_tokens: {name!r} is no text that could be recognised")
-        if names.count(name) > 1:
+        if name in seen:
             raise ValueError(f"special_tokens names {name!r} twice")
+        seen.add(name)
     return {name: first_id + index for index, name in enumerate(names)}
 
 

@@ -39,8 +39,8 @@ class Byte(TableTokenizer):
     ) -> None:
         """Nothing to learn: reads nothing."""
 
-    def _encode_text(self, text: str) -> np.ndarray:
-        return np.frombuffer(streams.to_bytes(text), dtype=np.uint8).astype(np.int64)
+    def _encode_piece(self, piece: bytes) -> np.ndarray:
+        return np.frombuffer(piece, dtype=np.uint8).astype(np.int32)
 
     def _state(self) -> dict[str, Any]:
         return {"special_tokens": list(self.special_tokens)}

@@ -44,7 +44,7 @@ class Char(TableTokenizer):
         """Collect the characters of documents and files, none of them ever held whole."""
         characters: set[str] = set()
         for text in self._ordinary_text(texts, files, progress):
-            characters.update(text)
+            characters.update(streams.to_str(text))
         if self.unknown:
             characters = {c for c in characters if not streams.SURROGATE.match(c)} | {REPLACEMENT}
         self._install("".join(sorted(characters)))
@@ -59,9 +59,13 @@ class Char(TableTokenizer):
         self._tokens = [text.encode() for text in (*self.special_tokens, *characters)]
         self.vocab_size = len(self._tokens)
 
-    def _encode_text(self, text: str) -> np.ndarray:
+    def _last_cut(self, text: bytes, start: int, end: int) -> int:
+        return streams.last_character(text, start, end)
+
+    def _encode_piece(self, piece: bytes) -> np.ndarray:
+        text = streams.to_str(piece)
         try:
-            return np.fromiter(map(self._ids.__getitem__, text), dtype=np.int64, count=len(text))
+            return np.fromiter(map(self._ids.__getitem__, text), dtype=np.int32, count=len(text))
         except KeyError as error:
             if not self.unknown:
                 raise ValueError(
@@ -69,7 +73,7 @@ class Char(TableTokenizer):
                     "characters; train on text that has it, or set unknown = true"
                 ) from None
         stand_in = self._ids[REPLACEMENT]
-        return np.array([self._ids.get(character, stand_in) for character in text], dtype=np.int64)
+        return np.array([self._ids.get(character, stand_in) for character in text], dtype=np.int32)
 
     def _state(self) -> dict[str, Any]:
         return {

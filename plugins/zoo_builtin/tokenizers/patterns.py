@@ -1,0 +1,91 @@
+"""How text is cut, before all else, into pre-tokens, which no token crosses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+import regex
+
+from zoo_builtin.tokenizers import streams
+
+PATTERNS = {
+    "gpt2": r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+",
+    "cl100k": (
+        r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}"
+        r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s+$|\s*[\r\n]|\s+(?!\S)|\s"
+    ),
+    "llama3": (
+        r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}"
+        r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+    ),
+    "qwen2": (
+        r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}"
+        r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+    ),
+    "o200k": (
+        r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+"
+        r"(?i:'(?:[sdmt]|ll|ve|re))?"
+        r"|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*"
+        r"(?i:'(?:[sdmt]|ll|ve|re))?"
+        r"|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+    ),
+}
+"""The patterns of well-known tokenizers by name: GPT-2, GPT-4, Llama 3, Qwen 2, GPT-4o.
+
+They differ in what may lead a word, in how many digits stay together, in whether a word may change
+its case, and in where white space is cut.
+"""
+
+
+def compiled(pattern: str) -> regex.Pattern[str]:
+    """A pattern by name, or a regular expression of the ``regex`` package.
+
+    Raises ValueError for an expression that is none, or that can match nothing at all.
+    """
+    try:
+        expression = regex.compile(PATTERNS.get(pattern, pattern))
+    except regex.error as error:
+        known = ", ".join(PATTERNS)
+        raise ValueError(
+            f"pattern {pattern!r} is neither a known name ({known}) nor a regular expression: "
+            f"{error}"
+        ) from None
+    if expression.match("") is not None:
+        raise ValueError(f"pattern {pattern!r} matches the empty string")
+    return expression
+
+
+def splitter(pattern: str) -> Callable[[str], list[str]]:
+    """Text -> its pre-tokens, whole: what the expression leaves out stands between them."""
+    find = compiled(pattern).finditer
+
+    def split(text: str) -> list[str]:
+        pieces, end = [], 0
+        for match in find(text):
+            start = match.start()
+            if start > end:
+                pieces.append(text[end:start])
+            if match.end() > start:
+                pieces.append(match.group())
+            end = match.end()
+        if end < len(text):
+            pieces.append(text[end:])
+        return pieces
+
+    return split
+
+
+def border_finder(pattern: str) -> Callable[[Iterable[bytes]], np.ndarray]:
+    """Pieces of text -> where their pre-tokens end, (n,) int64, the pieces lying end to end."""
+    split = splitter(pattern)
+
+    def find(pieces: Iterable[bytes]) -> np.ndarray:
+        lengths = [
+            len(streams.from_str(pre_token))
+            for piece in pieces
+            for pre_token in split(streams.to_str(piece))
+        ]
+        return np.cumsum(lengths, dtype=np.int64)
+
+    return find

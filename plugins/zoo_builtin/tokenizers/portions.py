@@ -1,0 +1,59 @@
+"""Work for threads: text in portions, what is made of them in order."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+PORTION = 1 << 18
+"""Bytes that a thread works on before it takes more."""
+
+Piece = tuple[bytes, int]
+"""A piece of text and -1, or a special token and its id."""
+
+
+def portions(pieces: Iterable[Piece]) -> Iterator[list[Piece]]:
+    """Pieces in lists of about PORTION bytes."""
+    portion: list[Piece] = []
+    size = 0
+    for piece in pieces:
+        portion.append(piece)
+        size += len(piece[0])
+        if size >= PORTION or len(portion) >= PORTION:
+            yield portion
+            portion, size = [], 0
+    if portion:
+        yield portion
+
+
+def in_threads(
+    work: Callable[[T], R], items: Iterable[T], threads: int | None = None
+) -> Iterator[R]:
+    """What ``work`` gives for each item, in order; a few items are worked on ahead."""
+    if threads is not None and threads < 1:
+        raise ValueError(f"threads = {threads} must be at least 1")
+    threads = threads or cores()
+    if threads == 1:
+        yield from map(work, items)
+        return
+    waiting: deque[Future[R]] = deque()
+    with ThreadPoolExecutor(threads) as pool:
+        for item in items:
+            waiting.append(pool.submit(work, item))
+            if len(waiting) > 2 * threads:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def cores() -> int:
+    """How many this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
