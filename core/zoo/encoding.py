@@ -41,7 +41,7 @@ COUNTS = ("documents", "bytes", "not_utf8_documents")
 # A split may have no end. These hold every public corpus that zoo knows, whole.
 MOST_BYTES = {"train": 2**34, "valid": 2**29}
 
-BATCH_BYTES = 2**23  # enough that encode_batch has work for many threads
+BATCH_BYTES = 2**21  # enough that encode_batch has work for many threads
 SMALL_BATCH_BYTES = 2**18  # where documents are encoded one by one
 READ_AHEAD = 2  # batches
 CHECKPOINT_SECONDS = 10.0  # as much work is lost by a kill
