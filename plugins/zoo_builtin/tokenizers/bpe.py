@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -128,6 +128,10 @@ class BPE(BytePairs):
         byte_ids, rules, whole = self._lookups
         lengths = np.array([*map(len, self._trained())], dtype=np.int64)
         return Encoder(self.pattern, byte_ids, rules, lengths, whole)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For copies and pickles: without what is made again at first use, and belongs to one."""
+        return {name: value for name, value in vars(self).items() if name != "_made_encoder"}
 
     def _learn(self, pieces: Iterator[bytes], wanted: int) -> Iterator[Merge]:
         from zoo_builtin.tokenizers.count import count_pre_tokens
