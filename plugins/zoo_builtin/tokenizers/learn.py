@@ -206,8 +206,8 @@ def sift_down(queue, size, pair_counts, pairs, parts, lengths, order, prefixes, 
 
 @kernel
 def count_byte_pairs(
-    cells, counts, starts, lengths, parts, order, prefixes, places, pairs, spans, pair_counts, queue,
-    first, longest, state,
+    cells, counts, starts, lengths, parts, order, prefixes, places, pairs, spans, pair_counts,
+    queue, first, longest, state,
 ):  # fmt: skip
     """Puts all pairs of bytes in the queue, with their places."""
     if longest < 2:
@@ -244,8 +244,8 @@ def count_byte_pairs(
 
 @kernel
 def merge_pairs(
-    cells, counts, starts, lengths, parts, order, prefixes, places, pairs, spans, pair_counts, queue,
-    first, beside, touched, longest, min_frequency, state,
+    cells, counts, starts, lengths, parts, order, prefixes, places, pairs, spans, pair_counts,
+    queue, first, beside, touched, longest, min_frequency, state,
 ):  # fmt: skip
     """Merges pair after pair for a while; False when there is nothing left to merge."""
     weights_left, weights_right, numbers_left, numbers_right = (

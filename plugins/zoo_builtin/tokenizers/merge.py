@@ -42,6 +42,8 @@ class Tables(NamedTuple):
     """64 less the number of bits of a bucket's number."""
     products: np.ndarray
     """int32: the id that the rule of each rank makes."""
+    offset: int
+    """What to add to a rank to get that id, where it is the same for all; else -1."""
     lengths: np.ndarray
     """int32: how many bytes each id stands for."""
     proper: bool
@@ -67,13 +69,16 @@ def make_tables(byte_ids: Sequence[int], rules: Rules, lengths: np.ndarray) -> T
         and bool((made_at[pairs.astype(np.int64)] < ranks[:, None]).all())
         and not np.isin(ids, products).any()
     )
-    return Tables(ids, byte_ranks, table, shift, products, lengths.astype(np.int32), proper)
+    offset = int(products[0]) if len(products) else -1
+    if (products != offset + np.arange(len(products))).any():
+        offset = -1
+    return Tables(ids, byte_ranks, table, shift, products, offset, lengths.astype(np.int32), proper)
 
 
-def workspace(longest: int) -> tuple[np.ndarray, np.ndarray]:
+def workspace(longest: int) -> dict[str, np.ndarray]:
     """What merging a pre-token of up to so many bytes writes to; memory is taken as it is used."""
     n = max(longest, SHORT) + LANES
-    return np.empty((4, n), dtype=np.int32), np.empty(3 * n, dtype=np.int64)
+    return {"work": np.empty((4, n), dtype=np.int32), "queue": np.empty(3 * n, dtype=np.int64)}
 
 
 @kernel
@@ -122,7 +127,7 @@ def merge(data, start, n, tables, work, queue, out, at):
 @inline
 def merge_short(data, start, n, tables, work, out, at):
     """For up to SHORT bytes: looks through all ranks for the lowest, which are few."""
-    byte_ids, byte_ranks, rules, shift, products, _, _ = tables
+    byte_ids, byte_ranks, rules, shift, products, offset, _, _ = tables
     ranks, ids, after, before = work[0], work[1], work[2], work[3]
     # Places count from 1: before and behind the bytes stand ids that merge with nothing.
     blocks = (n + LANES) // LANES
@@ -148,7 +153,8 @@ def merge_short(data, start, n, tables, work, out, at):
         gone = after[k]
         follows = after[gone]
         leads = before[k]
-        ids[k] = products[best >> PLACE_BITS]
+        rank = best >> PLACE_BITS
+        ids[k] = rank + offset if offset >= 0 else products[rank]
         after[k] = follows
         before[follows] = k
         ranks[gone] = NONE << PLACE_BITS
@@ -166,7 +172,7 @@ def merge_short(data, start, n, tables, work, out, at):
 @kernel
 def merge_queue(data, start, n, tables, work, queue, out, at):
     """For any number of bytes: a binary heap of (rank, place), some of them out of date."""
-    byte_ids, byte_ranks, rules, shift, products, _, _ = tables
+    byte_ids, byte_ranks, rules, shift, products, _, _, _ = tables
     ranks, ids, after, before = work[0], work[1], work[2], work[3]
     size = 0
     for k in range(n):
@@ -253,8 +259,8 @@ def merge_long(data, start, n, tables, work, queue, out, at):
     the same token. Up to there the pairs are the old ones, from there on those of the window. Where
     the two never agree, a larger window is tried, which begins further back.
     """
-    lengths = tables[5]
-    proper = tables[6]
+    lengths = tables[6]
+    proper = tables[7]
     window = SHORT if proper else n
     count = done = 0  # tokens, and the bytes that they are made of
     while done < n:
