@@ -178,9 +178,7 @@ def sum_paths(text, start, end, edges, found, log_probs, sums, terms):
 
 
 @kernel
-def expected_counts(
-    text, ends, weights, edges, found, log_probs, sums, terms, passes, counts
-):
+def expected_counts(text, ends, weights, edges, found, log_probs, sums, terms, passes, counts):
     """Add to ``counts`` how often each piece is expected; returns the texts' log-likelihood.
 
     A text counts ``weights`` times. How often its segmentations pass a place is carried from left
