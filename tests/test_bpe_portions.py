@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizer_cases import EOT, FRAGMENTS, PLAIN, RAW, TEXT, TEXTS, scan
 
-from zoo_builtin.tokenizers import BPE, bpe, portions, streams
+from zoo_builtin.tokenizers import BPE, bpe, encode, portions, streams
 from zoo_builtin.tokenizers.reference import BPEReference
 
 # Special tokens that begin and overlap each other, that hold letters, spaces and line ends, or are
@@ -195,3 +195,16 @@ def test_what_is_remembered_stays_right_when_there_is_no_room_left() -> None:
     expected = np.array(theirs.encode_ordinary(joined))
     for _ in range(2):
         assert np.array_equal(tokenizer._encode_piece(joined.encode()), expected)
+
+
+def test_what_is_remembered_takes_no_more_room_than_it_has() -> None:
+    """Ids and text of each word take 32 places, so that they fill the ring to its last one."""
+    tokenizer = BPE.from_vocab({value: bytes([value]) for value in range(256)}, [])
+    draw = random.Random(1)
+    words = [
+        " " + "".join(draw.choices("aehilnorst", k=24)) for _ in range(encode.RING // 32 + 999)
+    ]
+    first, then = words[: encode.RING // 32], words[encode.RING // 32 :]
+    again = [word for new, old in zip(then, words[1:], strict=False) for word in (new, old)]
+    text = "".join([*first, *again])
+    assert tokenizer._encode_piece(text.encode()).astype(np.uint8).tobytes() == text.encode()
