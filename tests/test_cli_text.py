@@ -11,7 +11,7 @@ from commands import inside, output_of, trained  # noqa: F401  (fixtures)
 
 import zoo
 from zoo.cli import main
-from zoo.data import prepare
+from zoo.prepare import prepare
 
 TEXT = "the cat sat on the mat 🐈\n" * 40 + "<|endoftext|>" + "a dog — a dog\n" * 40
 
@@ -98,8 +98,29 @@ def test_data_inspect_counts(capsys: pytest.CaptureFixture[str]) -> None:
     assert report["most_frequent"][0]["count"] == counts.max()
     assert report["batch"]["rows"] == 8
 
-    text = output_of(capsys, "data", "inspect", "tiny.toml")
+    beside = [str(data.dir / name) for name in ("token-frequency.png", "document-lengths.png")]
+    assert report["plots"] == beside
+    assert all(Path(path).exists() for path in beside)
+
+    text = output_of(capsys, "data", "inspect", "tiny.toml", "--plots", "pictures/tiny")
     assert f"{len(ids):,} (" in text
     assert f"{len(values)} of 257 ids occur" in text
     assert f"{counts.max():,}" in text
     assert report["batch"]["sample"] in text
+    for name in ("token-frequency.png", "document-lengths.png"):
+        assert f"pictures/tiny/{name}" in text
+        assert Path("pictures/tiny", name).exists()
+
+
+def test_bytes_that_are_no_text_are_counted_and_told(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    documents = [b"one day %d" % number for number in range(40)] + [b"caf\xe9"]
+    (tmp_path / "old.txt").write_bytes(b"<|endoftext|>".join(documents))
+    (tmp_path / "new.txt").write_text("the cat sat on the mat", encoding="utf-8")
+    files = f'files = ["{tmp_path}/old.txt"], valid_files = ["{tmp_path}/new.txt"]'
+    corpus = f'data.corpus={{ name = "text", {files} }}'
+    assert main(["data", "prepare", "tiny.toml", "--set", corpus]) == 0
+    said = capsys.readouterr()
+    assert "warning: old.txt: 1 of 42 documents aren't valid UTF-8" in said.err
+    assert "not UTF-8   1 document, kept as they are" in said.out

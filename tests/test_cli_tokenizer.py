@@ -207,7 +207,7 @@ def test_a_file_comes_back_exactly(
 
 
 def test_a_large_vocabulary_is_stored_in_32_bits(tmp_path: Path) -> None:
-    from zoo.id_files import read_ids, write_ids
+    from zoo.tokens import read_ids, write_ids
 
     ids = np.array([0, 70_000, 65_535])
     for vocab_size, dtype in ((65_536, np.uint16), (65_537, np.uint32)):

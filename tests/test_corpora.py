@@ -141,6 +141,28 @@ def test_equal_documents_share_a_side_and_more_text_moves_none(tmp_path: Path) -
     assert not set(held_out) & set(read(after))
 
 
+@pytest.mark.parametrize("max_bytes", [None, 100_000])
+@pytest.mark.parametrize("held_out", [True, False])
+def test_about_the_size_of_a_split_is_known_without_reading(
+    tmp_path: Path, max_bytes: int | None, held_out: bool
+) -> None:
+    files = [write(tmp_path / "a.txt", some_documents(2000))]
+    own = [write(tmp_path / "b.txt", some_documents(100, seed=1))] if held_out else None
+    corpus = TextCorpus(files=files, valid_files=own, max_bytes=max_bytes, valid_share=0.2)
+    for split in ("train", "valid"):
+        size = corpus.size(split)
+        assert size is not None
+        assert size == pytest.approx(sum(map(len, read(corpus, split))), rel=0.25)
+
+
+def test_the_size_of_compressed_text_is_not_known(tmp_path: Path) -> None:
+    (tmp_path / "a.txt.gz").write_bytes(gzip.compress(b"a bird"))
+    plain = write(tmp_path / "b.txt", [b"a bird"])
+    corpus = TextCorpus(files=[tmp_path / "a.txt.gz"], valid_files=[plain])
+    assert corpus.size("train") is None
+    assert corpus.size("valid") == plain.stat().st_size
+
+
 def test_one_long_text_has_a_validation_part(tmp_path: Path) -> None:
     path = tmp_path / "input.txt"
     path.write_bytes(b"\n\n".join(some_documents(3000)))
@@ -419,6 +441,15 @@ def test_more_than_there_is_takes_all(make: type[PublicCorpus], hub: type[Hub]) 
     assert read(make(max_bytes=10**9)) == TRAIN
 
 
+def test_the_size_of_plain_files_is_about_what_is_read(hub: type[Hub]) -> None:
+    for max_bytes in (None, 200_000):
+        corpus = TinyStories(max_bytes=max_bytes)
+        corpus.fingerprint()
+        for split in ("train", "valid"):
+            size = corpus.size(split)
+            assert size == pytest.approx(sum(map(len, read(corpus, split))), rel=0.05)
+
+
 @both
 def test_a_stand_in_is_used_offline_and_cannot_be_missed(
     make: type[PublicCorpus], no_hub: None, capsys: pytest.CaptureFixture[str]
@@ -431,6 +462,7 @@ def test_a_stand_in_is_used_offline_and_cannot_be_missed(
     assert make.title in corpus.notice
     assert f"WARNING: {corpus.notice}" in capsys.readouterr().err
     assert read(corpus) == [b"pebble"] * 3
+    assert corpus.size("train") is None  # pebbles don't tell
     assert fingerprint != Pebbles().fingerprint()  # what is kept for one has the other's label
     assert capsys.readouterr().err == ""  # said once
 

@@ -10,8 +10,8 @@ from minimal import MINIMAL, writer
 from torch import Tensor, nn
 
 import zoo
-from zoo.data import prepare
 from zoo.distributed import Group
+from zoo.prepare import prepare
 from zoo.trainer import Trainer
 
 BATCH_TOKENS = 64

@@ -259,6 +259,11 @@ class Tokenizer(Protocol):
     ``train`` may take a keyword ``progress``, to call with ``(doing, done, total)``; a bar is shown
     for each phase whose total isn't None.
 
+    ``encode_batch(texts)`` is optional: the ids of all texts, end to end (n,), and where in them
+    each text begins, with n at the end (texts + 1,). Corpora are encoded with it while another
+    thread reads on, so it should be fast and let go of the interpreter; without it, ``encode`` is
+    called document by document.
+
     A class may have a class method ``from_file(path, **options)`` that reads other programs' files:
     a tokenizer, None if it doesn't know the format, or ValueError. ``reads`` names what it can.
     """
@@ -292,6 +297,9 @@ class Corpus(Protocol):
     ``label`` says in a few words what text this is; ``notice`` is what a user must know about it
     (that an offline stand-in is used, say), else None. Both are right once the fingerprint was
     asked for, which is cheap and settles where the text comes from.
+
+    ``size(split)`` is optional: about how many bytes the documents have together, so that the time
+    left can be told; None where that would take reading them. Asked for after the fingerprint.
     """
 
     label: str

@@ -14,6 +14,7 @@ from zoo.paths import sync_dir
 
 UNFINISHED = ".tmp-"
 DAY = 86_400.0
+WEEK = 7 * DAY
 
 
 @contextmanager
@@ -44,6 +45,27 @@ def whole_folder(
         sync_dir(folder.parent)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
+
+
+@contextmanager
+def resumed_folder(folder: Path) -> Iterator[Path]:
+    """Like ``whole_folder``, but what stays unfinished is there to go on with next time.
+
+    The hidden folder's name comes of ``folder``'s, so only one process may be at it (see
+    ``zoo.lock``). At the end it takes the place of ``folder``, where there is one. After an error
+    it stays as it is; a week after its last write, a later call for another folder removes it.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = folder.parent / f"{UNFINISHED}{folder.name}"
+    unfinished.mkdir(exist_ok=True)
+    unfinished.touch()  # not abandoned
+    remove_abandoned(folder.parent, WEEK)
+    yield unfinished
+    sync_tree(unfinished)
+    if folder.exists():
+        remove_folder(folder)
+    unfinished.rename(folder)
+    sync_dir(folder.parent)
 
 
 def remove_folder(folder: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -55,6 +55,7 @@ class Report:
 
     Attributes:
         tokens, documents, bytes: how much there is; tokens include the end of each document.
+        not_utf8: how many of the documents aren't valid UTF-8.
         bytes_per_token: how much text a token stands for.
         document_tokens: shortest, median, mean and longest document, its end not counted.
         vocab_size, never_used: how many tokens there are, and how many of them never occur.
@@ -68,6 +69,7 @@ class Report:
     tokens: int
     documents: int
     bytes: int
+    not_utf8: int
     bytes_per_token: float
     document_tokens: tuple[int, float, float, int]
     vocab_size: int
@@ -79,24 +81,49 @@ class Report:
     batch: BatchReport
 
 
-def inspect(tokens: Tokens, tokenizer: Tokenizer, *, length: int, n_rows: int, seed: int) -> Report:
-    """Counts a split's tokens and looks at the first batch of ``n_rows`` windows of ``length``.
+class Counts(NamedTuple):
+    """How often each id occurs, (vocab_size,), and how long each document is, (documents,).
 
-    Raises:
-        ZooError: the split is smaller than one window.
+    The end of a document doesn't count to its length.
     """
-    lengths_in_bytes = tokenizer.token_bytes()
-    counts = np.zeros(len(lengths_in_bytes), dtype=np.int64)
+
+    tokens: np.ndarray
+    document_tokens: np.ndarray
+
+
+def count(tokens: Tokens, tokenizer: Tokenizer) -> Counts:
+    """Reads a whole split, in pieces."""
+    counts = np.zeros(len(tokenizer.token_bytes()), dtype=np.int64)
     ends_in_chunks = [np.array([-1])]
     for start, ids in chunks(tokens):
         counts += np.bincount(ids, minlength=len(counts))
         ends_in_chunks.append(start + np.flatnonzero(ids == tokenizer.eot))
-    document_tokens = np.diff(np.concatenate(ends_in_chunks)) - 1
+    return Counts(counts, np.diff(np.concatenate(ends_in_chunks)) - 1)
+
+
+def inspect(
+    tokens: Tokens,
+    tokenizer: Tokenizer,
+    *,
+    length: int,
+    n_rows: int,
+    seed: int,
+    counted: Counts | None = None,
+) -> Report:
+    """Counts a split's tokens and looks at the first batch of ``n_rows`` windows of ``length``.
+
+    ``counted`` is what ``count`` gave, where it was called before.
+
+    Raises:
+        ZooError: the split is smaller than one window.
+    """
+    counts, document_tokens = counted or count(tokens, tokenizer)
     rows = batch(tokens, seed=seed, step=0, n_rows=n_rows, rows=range(n_rows), length=length)
     return Report(
         tokens=len(tokens),
         documents=tokens.documents,
         bytes=tokens.bytes,
+        not_utf8=tokens.not_utf8,
         bytes_per_token=tokens.bytes / len(tokens),
         document_tokens=(
             int(document_tokens.min()),
@@ -107,7 +134,7 @@ def inspect(tokens: Tokens, tokenizer: Tokenizer, *, length: int, n_rows: int, s
         vocab_size=len(counts),
         never_used=int((counts == 0).sum()),
         most_frequent=most_frequent(counts, tokenizer),
-        special_share=float(counts[lengths_in_bytes == 0].sum() / len(tokens)),
+        special_share=float(counts[tokenizer.token_bytes() == 0].sum() / len(tokens)),
         repeated_ends=int((document_tokens[1:] == 0).sum()),
         longest_end_run=longest_run(document_tokens[1:] == 0) + 1,
         batch=inspect_batch(rows[:, :-1], tokenizer),

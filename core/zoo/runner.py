@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 import zoo
-from zoo import checkpoint, data
+from zoo import checkpoint
 from zoo.device import choose_device, choose_precision
 from zoo.distributed import Group, process_group
 from zoo.interrupts import Interrupted, Interrupts
 from zoo.paths import write_atomically
 from zoo.plugins import plugin_flags
+from zoo.prepare import TokenData, open_prepared, prepare
 from zoo.run import Run, RunInfo, new_run_dir, open_run
 from zoo.shell import quoted
 from zoo.trainer import Trainer
@@ -71,15 +72,15 @@ def _run(recipe: Recipe, *, out: Path | None, resumed: Run | None) -> Run:
         return session.run()
 
 
-def _prepare(recipe: Recipe, group: Group, resumed: Run | None) -> data.TokenData:
+def _prepare(recipe: Recipe, group: Group, resumed: Run | None) -> TokenData:
     """The tokens, prepared by the first rank and opened by the others; a resumed run's own ones."""
     key = resumed.checkpoint.state["data"] if resumed is not None else None
     if group.is_first:
         tokenizer = resumed.tokenizer if resumed is not None else None
-        prepared = data.prepare(recipe, tokenizer=tokenizer, key=key)
+        prepared = prepare(recipe, tokenizer=tokenizer, key=key)
         group.from_first(prepared.dir)
         return prepared
-    return data.open_prepared(group.from_first(None), recipe)
+    return open_prepared(group.from_first(None), recipe)
 
 
 def restore(trainer: Trainer, run: Run) -> None:

@@ -1,20 +1,21 @@
-"""Tokens on disk: a split of a corpus as shards of numbers, memory-mapped."""
+"""Tokens on disk: files of ids, and the splits of a corpus as shards, memory-mapped."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from zoo.errors import ZooError
 from zoo.paths import sync_dir, unique_beside
 
+SUFFIXES = (".npy", ".bin")
 SHARD_TOKENS = 2**26
-BUFFERED_TOKENS = 2**18
 
 
 def dtype_for(vocab_size: int) -> np.dtype[Any]:
@@ -27,14 +28,15 @@ def shard_path(dir: Path, split: str, number: int) -> Path:
 
 
 def write_ids(path: Path, arrays: Iterable[np.ndarray], vocab_size: int) -> int:
-    """Writes arrays of ids, end to end, as one ``.npy`` or ``.bin`` file; returns their number.
+    """Writes arrays of ids, end to end, as one file; returns how many ids there are.
 
-    The file appears when it is complete. ``.bin`` has the bare numbers.
+    ``.npy`` is NumPy's format, ``.bin`` the bare numbers; both little-endian, 16 bits each where
+    the vocabulary fits in 65,536, else 32. The file appears when it is complete.
 
     Raises:
         ValueError: the path has another ending.
     """
-    if path.suffix not in (".npy", ".bin"):
+    if path.suffix not in SUFFIXES:
         raise ValueError(f"{path}: the name must end in .npy or .bin")
     dtype = dtype_for(vocab_size)
     temporary = unique_beside(path)
@@ -50,7 +52,7 @@ def write_ids(path: Path, arrays: Iterable[np.ndarray], vocab_size: int) -> int:
         with temporary.open("xb") as file:
             file.write(header() if path.suffix == ".npy" else b"")
             for array in arrays:
-                file.write(array.astype(dtype).tobytes())
+                file.write(array.astype(dtype).data)
                 count += len(array)
             if path.suffix == ".npy":
                 file.seek(0)
@@ -64,11 +66,38 @@ def write_ids(path: Path, arrays: Iterable[np.ndarray], vocab_size: int) -> int:
     return count
 
 
+def read_ids(path: Path, vocab_size: int) -> np.ndarray:
+    """The ids of a file, memory-mapped: (n,) integers.
+
+    A ``.bin`` file has numbers of 16 bits where the vocabulary fits in 65,536, else of 32.
+
+    Raises:
+        ZooError: no file of ids.
+    """
+    if path.suffix == ".bin":
+        dtype = dtype_for(vocab_size)
+        size = path.stat().st_size
+        if size % dtype.itemsize:
+            raise ZooError(
+                f"{path}: {size:,} bytes are no whole number of ids of {dtype.itemsize} bytes, as "
+                f"a vocabulary of {vocab_size:,} has them"
+            )
+        return np.memmap(path, dtype, "r") if size else np.empty(0, dtype)
+    try:
+        ids: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, EOFError):
+        raise ZooError(f"{path}: no .npy file of ids") from None
+    if getattr(ids, "ndim", 0) != 1 or ids.dtype.kind not in "iu":
+        raise ZooError(f"{path}: no .npy file of ids, which is a flat array of integers")
+    return ids
+
+
 class Tokens:
     """The tokens of one split, end to end, each document followed by the end-of-text id.
 
     Nothing is read until it is asked for. ``shards`` are the tokens in order, as they lie on disk;
-    ``bytes`` and ``documents`` count the text behind them.
+    ``bytes`` and ``documents`` count the text behind them, ``not_utf8`` those of the documents that
+    aren't valid UTF-8.
 
     Args:
         dir, split: where the shards ``<split>-00000.bin``, … lie.
@@ -82,6 +111,7 @@ class Tokens:
         self.split = split
         self.bytes: int = meta["bytes"]
         self.documents: int = meta["documents"]
+        self.not_utf8: int = meta.get("not_utf8_documents", 0)
         dtype = np.dtype(meta["dtype"])
         self.shards: list[np.ndarray] = []
         for number, count in enumerate(meta["shards"]):
@@ -139,21 +169,39 @@ class Tokens:
 class TokenWriter:
     """Appends documents to the shards of one split; ``meta`` then describes them.
 
+    Args:
+        dir, split: where the shards go.
+        vocab_size, eot: the tokenizer's; ``eot`` follows each document.
+        after: the ``meta`` of a writer that was interrupted after ``sync``: goes on from there, and
+            drops what was written later. None begins anew.
+
     Raises:
-        ZooError: an id outside the vocabulary.
+        ZooError: an id outside the vocabulary, offsets that fit no ids, or less on disk than
+            ``after`` says.
     """
 
-    def __init__(self, dir: Path, split: str, *, vocab_size: int, eot: int) -> None:
+    def __init__(
+        self,
+        dir: Path,
+        split: str,
+        *,
+        vocab_size: int,
+        eot: int,
+        after: Mapping[str, Any] | None = None,
+    ) -> None:
         self.dir = dir
         self.split = split
         self.vocab_size = vocab_size
         self.dtype = dtype_for(vocab_size)
-        self.eot = np.array([eot], dtype=np.int64)
-        self.documents = 0
-        self.bytes = 0
-        self.shards: list[int] = []
-        self._buffer: list[np.ndarray] = []
-        self._buffered = 0
+        self.eot = eot
+        self.documents: int = after["documents"] if after else 0
+        self.bytes: int = after["bytes"] if after else 0
+        self.not_utf8: int = after["not_utf8_documents"] if after else 0
+        self.shards: list[int] = list(after["shards"]) if after else []
+        self._check_id(eot)
+        drop_after(dir, split, self.shards, self.dtype)
+        self._opened = ExitStack()
+        self._file: BinaryIO | None = None
 
     def __enter__(self) -> TokenWriter:
         return self
@@ -164,17 +212,43 @@ class TokenWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if error is None:
-            self._flush()
+        self._close()
 
-    def add(self, ids: np.ndarray, n_bytes: int) -> None:
-        """Appends a document of ``n_bytes`` bytes: (n,) ids, to which the end of text is added."""
-        self._buffer += (np.asarray(ids), self.eot)
-        self._buffered += len(ids) + 1
-        self.documents += 1
+    def add_batch(
+        self, ids: np.ndarray, offsets: np.ndarray, n_bytes: int, *, not_utf8: int = 0
+    ) -> None:
+        """Appends documents, each with the end of text after it.
+
+        Args:
+            ids: (n,) of all documents, end to end.
+            offsets: (documents + 1,) where in ``ids`` each begins, then n.
+            n_bytes, not_utf8: the size of their text, and how many of them aren't UTF-8.
+        """
+        n_documents = len(offsets) - 1
+        if offsets[0] != 0 or offsets[-1] != len(ids) or (np.diff(offsets) < 0).any():
+            raise ZooError(
+                f"the tokenizer gave {len(ids)} ids for {n_documents} documents, but offsets that "
+                "don't divide them"
+            )
+        if len(ids):
+            self._check_id(int(ids.min()))
+            self._check_id(int(ids.max()))
+        ends = np.asarray(offsets[1:], dtype=np.int64) + np.arange(n_documents)
+        is_text = np.ones(len(ids) + n_documents, dtype=bool)
+        is_text[ends] = False
+        stored = np.empty(len(is_text), dtype=self.dtype)
+        stored[ends] = self.eot
+        stored[is_text] = ids
+        self._write(stored)
+        self.documents += n_documents
         self.bytes += n_bytes
-        if self._buffered >= BUFFERED_TOKENS:
-            self._flush()
+        self.not_utf8 += not_utf8
+
+    def sync(self) -> None:
+        """Waits until all that was added is on disk."""
+        if self._file is not None:
+            self._file.flush()
+            os.fsync(self._file.fileno())
 
     @property
     def meta(self) -> dict[str, Any]:
@@ -182,26 +256,52 @@ class TokenWriter:
             "tokens": sum(self.shards),
             "documents": self.documents,
             "bytes": self.bytes,
+            "not_utf8_documents": self.not_utf8,
             "dtype": self.dtype.str,
-            "shards": self.shards,
+            "shards": list(self.shards),
         }
 
-    def _flush(self) -> None:
-        if not self._buffer:
-            return
-        ids = np.concatenate(self._buffer)
-        self._buffer, self._buffered = [], 0
-        if ids.min() < 0 or ids.max() >= self.vocab_size:
-            wrong = ids[(ids < 0) | (ids >= self.vocab_size)][0]
+    def _check_id(self, token: int) -> None:
+        if not 0 <= token < self.vocab_size:
             raise ZooError(
-                f"the tokenizer gave the id {wrong}, but has a vocabulary of {self.vocab_size}"
+                f"the tokenizer gave the id {token}, but has a vocabulary of {self.vocab_size}"
             )
-        narrow = ids.astype(self.dtype)
-        while narrow.size:
-            if not self.shards or self.shards[-1] == SHARD_TOKENS:
+
+    def _write(self, stored: np.ndarray) -> None:
+        while stored.size:
+            if not self.shards or self.shards[-1] >= SHARD_TOKENS:
+                self.sync()
+                self._close()
                 self.shards.append(0)
-            fits = narrow[: SHARD_TOKENS - self.shards[-1]]
-            with shard_path(self.dir, self.split, len(self.shards) - 1).open("ab") as file:
-                file.write(fits.tobytes())
+            if self._file is None:
+                path = shard_path(self.dir, self.split, len(self.shards) - 1)
+                self._file = self._opened.enter_context(path.open("ab"))
+            fits = stored[: SHARD_TOKENS - self.shards[-1]]
+            self._file.write(fits.data)
             self.shards[-1] += len(fits)
-            narrow = narrow[len(fits) :]
+            stored = stored[len(fits) :]
+
+    def _close(self) -> None:
+        self._opened.close()
+        self._file = None
+
+
+def drop_after(dir: Path, split: str, shards: list[int], dtype: np.dtype[Any]) -> None:
+    """Cuts the shards of a split back to these numbers of tokens.
+
+    Raises:
+        ZooError: one of them is shorter, or missing.
+    """
+    wanted = {
+        shard_path(dir, split, number): count * dtype.itemsize
+        for number, count in enumerate(shards)
+    }
+    for path, size in wanted.items():
+        there = path.stat().st_size if path.exists() else 0
+        if there < size:
+            raise ZooError(f"{path}: {there} bytes where {size} were written")
+    for path in dir.glob(f"{split}-*.bin"):
+        if path in wanted:
+            os.truncate(path, wanted[path])
+        else:
+            path.unlink()

@@ -23,7 +23,7 @@ from zoo.params import named_params
 from zoo.parts import derived_seed
 
 if TYPE_CHECKING:
-    from zoo.data import TokenData
+    from zoo.prepare import TokenData
     from zoo.recipe import Recipe
 
 # Tokens that one process puts through the model at once, unless the recipe says otherwise.

@@ -82,6 +82,11 @@ class Anonymous(Numbers):
     label = ""
 
 
+class Immeasurable(Numbers):
+    def size(self, split: str) -> float:
+        return float("nan")
+
+
 CASES = [
     Case("corpus", Leaking, "splits_disjoint", "300 documents in both, such as b'0'"),
     Case("corpus", Strings, "made", "train: '0', a str"),
@@ -98,4 +103,5 @@ CASES = [
     Case("corpus", AnySplit, "other_splits_refused", 'documents("test") gives something'),
     Case("corpus", Timed, "fingerprint_stays", ", and after reading numbers "),
     Case("corpus", Anonymous, "describes_itself", "label is ''"),
+    Case("corpus", Immeasurable, "size_told", "train: nan"),
 ]

@@ -12,38 +12,44 @@ from broken.case import Case
 from zoo_builtin.tokenizers import Byte
 
 
-class LowerCase(Byte):
+class Plain(Byte):
+    """Breaks nothing: the others change one method of it each."""
+
+    encode_batch = None
+
+
+class LowerCase(Plain):
     def encode(self, text: str | bytes) -> np.ndarray:
         return super().encode(text.lower())
 
 
-class Trimming(Byte):
+class Trimming(Plain):
     """Drops what is at the ends of each token's text, seen only where tokens come one by one."""
 
     def decode_bytes(self, ids: Any) -> bytes:
         return super().decode_bytes(ids).strip() or b" "
 
 
-class OneIdShort(Byte):
+class OneIdShort(Plain):
     @property
     def eot(self) -> int:
         return 257
 
 
-class EndsInText(Byte):
+class EndsInText(Plain):
     @property
     def eot(self) -> int:
         return 32
 
 
-class OfBytes(Byte):
+class OfBytes(Plain):
     def encode(self, text: str | bytes) -> np.ndarray:
         if isinstance(text, bytes):
             text = text.decode("latin-1")
         return super().encode(text)
 
 
-class EndCounts(Byte):
+class EndCounts(Plain):
     def token_bytes(self) -> np.ndarray:
         return np.ones(257, dtype=np.int64)
 
@@ -57,7 +63,7 @@ class Unloadable:
         self.vocab_size = 257
 
 
-class Shuffled(Byte):
+class Shuffled(Plain):
     """Ids in an order that depends on the text, which the fingerprint doesn't tell."""
 
     order: np.ndarray
@@ -74,7 +80,7 @@ class Shuffled(Byte):
         return super().decode_bytes(back[np.asarray(ids, dtype=np.int64)])
 
 
-class Lucky(Byte):
+class Lucky(Plain):
     """Special tokens by the toss of a coin."""
 
     def train(self, texts: Any) -> None:
@@ -82,10 +88,19 @@ class Lucky(Byte):
         self.special_tokens = {f"<|{random.random()}|>": 256}
 
 
-class Forgetful(Byte):
+class Forgetful(Plain):
     @classmethod
     def load(cls, dir: Path) -> Forgetful:
         return cls(special_tokens=["<|endoftext|>", "<|pad|>"])
+
+
+class Misaligned(Plain):
+    """Ends each text where the next one ends."""
+
+    def encode_batch(self, texts: Any) -> tuple[np.ndarray, np.ndarray]:
+        each = [self.encode(text) for text in texts]
+        ids = np.concatenate([np.empty(0, dtype=np.int64), *each])
+        return ids, np.cumsum([*map(len, each), 0])
 
 
 CASES = [
@@ -105,6 +120,7 @@ CASES = [
         ("token_bytes_add_up",),
     ),
     Case("tokenizer", OfBytes, "text_or_bytes", "not so for 'On day 127"),
+    Case("tokenizer", Misaligned, "batches_alike", "for texts that begin, and end, at [0, "),
     Case("tokenizer", EndCounts, "token_bytes_add_up", "eot counts 1"),
     Case("tokenizer", Unloadable, "made", "has no load(dir)"),
     Case(

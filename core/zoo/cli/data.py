@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,8 +13,8 @@ from zoo.cli.arguments import Command, Parser, add_commands, add_recipe_options,
 from zoo.cli.text import count, percent, table
 
 if TYPE_CHECKING:
-    from zoo.data import TokenData
     from zoo.inspect import Report
+    from zoo.prepare import TokenData
     from zoo.recipe import Recipe
 
 USAGE = "prepare | inspect RECIPE [options]"
@@ -21,13 +22,13 @@ EXAMPLES = """\
 examples:
   zoo data prepare recipes/tinystories.toml
   zoo data inspect recipes/tinystories.toml
-  zoo data inspect recipes/tinystories.toml --json
+  zoo data inspect recipes/tinystories.toml --json --plots pictures
 """
 
 
 def add_arguments(parser: Parser) -> None:
     prepare = "Train the tokenizer and encode the corpus, once."
-    inspect = "Count the training tokens and look at the first batch."
+    inspect = "Count the training tokens, draw them and look at the first batch."
     add_commands(
         parser,
         {
@@ -46,13 +47,19 @@ def add_prepare_arguments(parser: Parser) -> None:
 def add_inspect_arguments(parser: Parser) -> None:
     add_prepare_arguments(parser)
     parser.add_argument("--json", action="store_true", help="for a program to read")
+    parser.add_argument(
+        "--plots",
+        metavar="DIR",
+        type=Path,
+        help="where token-frequency.png and document-lengths.png go (default: beside the tokens)",
+    )
     parser.set_defaults(run=run_inspect)
 
 
 def prepared(args: argparse.Namespace) -> tuple[Recipe, TokenData]:
     load_plugins(args)
 
-    from zoo.data import prepare
+    from zoo.prepare import prepare
     from zoo.recipe import load_recipe
 
     recipe = load_recipe(args.recipe, args.set)
@@ -67,6 +74,8 @@ def run_prepare(args: argparse.Namespace) -> None:
         (s.split, f"{count(len(s), 'token')}, {count(s.documents, 'document')}, {s.bytes:,} bytes")
         for s in splits
     ]
+    if wrong := sum(s.not_utf8 for s in splits):
+        rows.append(("not UTF-8", f"{count(wrong, 'document')}, kept as they are"))
     rows.append(("kept in", str(data.dir)))
     if data.notice:
         rows.append(("note", data.notice))
@@ -76,23 +85,29 @@ def run_prepare(args: argparse.Namespace) -> None:
 def run_inspect(args: argparse.Namespace) -> None:
     recipe, data = prepared(args)
 
+    from zoo.inspect import count as count_tokens
     from zoo.inspect import inspect
+    from zoo.inspect_plots import draw
 
     length = recipe.model.options["max_seq_len"]
+    counted = count_tokens(data.train, data.tokenizer)
     report = inspect(
         data.train,
         data.tokenizer,
         length=length,
         n_rows=recipe.train.batch_tokens // length,
         seed=recipe.train.seed,
+        counted=counted,
     )
+    plots = draw(counted, data.tokenizer, data.label, length, args.plots or data.dir)
     if args.json:
-        print(json.dumps({"label": data.label, **dataclasses.asdict(report)}, indent=2))
+        told = {"label": data.label, **dataclasses.asdict(report), "plots": list(map(str, plots))}
+        print(json.dumps(told, indent=2))
     else:
-        print_report(data, report)
+        print_report(data, report, plots)
 
 
-def print_report(data: TokenData, report: Report) -> None:
+def print_report(data: TokenData, report: Report, plots: Sequence[Path]) -> None:
     shortest, median, mean, longest = report.document_tokens
     used = report.vocab_size - report.never_used
     batch = report.batch
@@ -107,6 +122,7 @@ def print_report(data: TokenData, report: Report) -> None:
             "empty documents",
             f"{report.repeated_ends:,} (most ends of text in a row: {report.longest_end_run})",
         ),
+        ("not UTF-8", f"{count(report.not_utf8, 'document')}"),
         (
             "first batch",
             f"{batch.distinct_rows} of {batch.rows} sequences of {batch.length} tokens differ; "
@@ -124,4 +140,5 @@ def print_report(data: TokenData, report: Report) -> None:
         for token in report.most_frequent
     ]
     print(f"{table(rows)}\n\nmost frequent tokens\n{table(frequent, indent=2)}\n")
-    print(f"first sequence of the first batch\n{batch.sample}")
+    print(f"first sequence of the first batch\n{batch.sample}\n")
+    print(table([("plots" if nth == 0 else "", str(path)) for nth, path in enumerate(plots)]))

@@ -107,6 +107,19 @@ def describes_itself(component: Component) -> Complaints:
         yield f"notice is {notice!r}"
 
 
+def size_told(component: Component) -> Complaints:
+    """size(split), where there is one, is about the bytes of a split, or None: no time to read."""
+    corpus = component()
+    corpus.fingerprint()  # settles it
+    tell = getattr(corpus, "size", None)
+    if not callable(tell):
+        return
+    for split in SPLITS:
+        size = tell(split)
+        if size is not None and (not isinstance(size, int) or size < 0):
+            yield f"{split}: {size!r}"
+
+
 def draws_of_its_own(component: Component) -> Complaints:
     """Reading leaves the global generators of random numbers as they were."""
     before = luck()
@@ -123,5 +136,6 @@ PROPERTIES = (
     other_splits_refused,
     fingerprint_stays,
     describes_itself,
+    size_told,
     draws_of_its_own,
 )

@@ -68,6 +68,22 @@ def text_or_bytes(component: Component) -> Complaints:
             yield f"not so for {text!r:.60}"
 
 
+def batches_alike(component: Component) -> Complaints:
+    """encode_batch, where there is one, gives what encode gives text by text, and the offsets."""
+    tokenizer = trained(component)
+    encode_batch = getattr(tokenizer, "encode_batch", None)
+    if not callable(encode_batch):
+        return
+    for texts in ([*DOCUMENTS, "", DOCUMENTS[0]], [text.encode() for text in DOCUMENTS], []):
+        each = [list(tokenizer.encode(text)) for text in texts]
+        ids, offsets = encode_batch(texts)
+        if list(ids) != [token for alone in each for token in alone]:
+            yield f"other ids for {len(texts)} texts than one by one"
+        ends = np.cumsum([0, *map(len, each)], dtype=np.int64)
+        if list(offsets) != ends.tolist():
+            yield f"offsets {list(offsets)} for texts that begin, and end, at {ends.tolist()}"
+
+
 def ids_in_range(component: Component) -> Complaints:
     """encode gives a flat array of integers, 0 ≤ id < vocab_size; eot is such an id."""
     tokenizer = trained(component)
@@ -140,6 +156,7 @@ PROPERTIES = (
     made,
     round_trip,
     text_or_bytes,
+    batches_alike,
     ids_in_range,
     text_has_no_end,
     token_bytes_add_up,

@@ -14,7 +14,13 @@ from zoo.download import UnreachableError, download
 from zoo.errors import ZooError
 from zoo.paths import cache_dir
 from zoo.progress import amount
-from zoo_builtin.corpora.reading import RULES, SEPARATOR, content_hash, read_documents
+from zoo_builtin.corpora.reading import (
+    RULES,
+    SEPARATOR,
+    content_hash,
+    plain_size,
+    read_documents,
+)
 from zoo_builtin.corpora.text import check_split, up_to
 
 
@@ -62,6 +68,16 @@ class PublicCorpus:
             valid = content_hash([self._path(self.valid_file)])
             parts = [str(RULES), train, valid, str(self.max_bytes)]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+    def size(self, split: str) -> int | None:
+        """About the bytes of a split; None where its file is compressed."""
+        check_split(split)
+        if self._stand_in is not None:
+            tell = getattr(self._stand_in, "size", None)
+            return tell(split) if callable(tell) else None
+        if split == "valid":
+            return plain_size([self._path(self.valid_file)])
+        return plain_size([self._train_path], first=self._first)
 
     @property
     def _first(self) -> int | None:

@@ -138,6 +138,14 @@ def _cut(text: bytes, size: int) -> tuple[bytes, bytes]:
     return text[:at], text[at:]
 
 
+def plain_size(files: list[Path], *, first: int | None = None) -> int | None:
+    """The bytes of text in files (the ``first`` of each); None if one of them is compressed."""
+    if any(file.suffix == ".gz" for file in files):
+        return None
+    sizes = (file.stat().st_size for file in files)
+    return sum(size if first is None else min(first, size) for size in sizes)
+
+
 def content_hash(files: list[Path], *, first: int | None = None) -> str:
     """SHA-256 over files (the ``first`` bytes of each), remembered until one of them is touched."""
     stats = [file.stat() for file in files]

@@ -17,6 +17,7 @@ from zoo_builtin.corpora.reading import (
     content_hash,
     cut,
     lone_document,
+    plain_size,
     read_documents,
 )
 
@@ -95,6 +96,19 @@ class TextCorpus:
             "lone": [SHORT, LONE_PIECES, LEAST_PIECE],
         }
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+    def size(self, split: str) -> int | None:
+        """About the bytes of a split, separators included; None where files are compressed."""
+        check_split(split)
+        if self.valid_files is not None and split == "valid":
+            return plain_size(self.valid_files)
+        size = plain_size(self.files)
+        if size is None:
+            return None
+        size = size if self.max_bytes is None else min(size, self.max_bytes)
+        if self.valid_files is not None:
+            return size
+        return round(size * (self.valid_share if split == "valid" else 1 - self.valid_share))
 
     def _divided(self) -> Iterator[tuple[bytes, bool]]:
         """The documents, each with whether it is held out."""

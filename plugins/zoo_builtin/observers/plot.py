@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import io
 import json
 import math
-import warnings
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.paths import write_atomically
+from zoo.pictures import canvas, save
 from zoo_builtin.observers.jsonl import FILE_NAME, lines_until
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
     from zoo.run import RunInfo
 
 LR_POINTS = 2000  # more than a picture has columns of pixels
@@ -57,7 +52,9 @@ class Plot:
         self._draw_learning_rate(folder / "lr.png")
 
     def _draw_losses(self, path: Path) -> None:
-        figure, axes = canvas(f"{self.run.name} on {self.run.label}", "loss (nats per token)")
+        figure, axes = canvas(
+            f"{self.run.name} on {self.run.label}", "step", "loss (nats per token)"
+        )
         if self.train:
             steps, losses = zip(*self.train, strict=True)
             axes.plot(steps, losses, color="tab:blue", alpha=0.3, linewidth=1, label="training")
@@ -72,36 +69,9 @@ class Plot:
     def _draw_learning_rate(self, path: Path) -> None:
         total = self.run.total_steps
         steps = range(0, total, max(1, total // LR_POINTS))
-        figure, axes = canvas(self.run.name, "learning rate")
+        figure, axes = canvas(self.run.name, "step", "learning rate")
         axes.plot(steps, [self.run.lr_at(step) for step in steps], color="tab:green")
         save(figure, path)
-
-
-def canvas(title: str, what: str) -> tuple[Figure, Axes]:
-    """An empty plot of ``what`` over the steps.
-
-    Uses matplotlib's Agg renderer directly: no display, and none of pyplot's global state.
-    """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(8, 4.5), dpi=150, layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.subplots()
-    axes.set_title(title, parse_math=False)  # a dollar sign in a name begins no formula
-    axes.set_xlabel("step")
-    axes.set_ylabel(what)
-    axes.grid(alpha=0.3)
-    return figure, axes
-
-
-def save(figure: Figure, path: Path) -> None:
-    png = io.BytesIO()
-    with warnings.catch_warnings():
-        # A name in letters that the font lacks is no reason to disturb.
-        warnings.filterwarnings("ignore", "Glyph", UserWarning)
-        figure.savefig(png, format="png")
-    write_atomically(path, png.getvalue())
 
 
 def point(record: Mapping[str, Any]) -> tuple[int, float]:

@@ -145,18 +145,7 @@ class TableTokenizer(ABC):
 
     def decode_bytes(self, ids: Iterable[int]) -> bytes:
         """The exact bytes that ids stand for. Raises ValueError for an id that doesn't exist."""
-        tokens = self._trained()
-        array = np.asarray(ids if hasattr(ids, "__len__") else list(ids))
-        if array.size == 0:
-            return b""
-        if array.ndim != 1 or array.dtype.kind not in "iu":
-            raise ValueError(f"ids must be a flat sequence of integers, not {array!r:.80}")
-        unknown = array[(array < 0) | (array >= len(tokens))]
-        if unknown.size:
-            raise ValueError(
-                f"no token has the id {unknown[0]}: ids go from 0 to {len(tokens) - 1}"
-            )
-        return b"".join(map(tokens.__getitem__, array.tolist()))
+        return b"".join(map(self._trained().__getitem__, self._known(ids).tolist()))
 
     def decode(self, ids: Iterable[int]) -> str:
         """The text that ids stand for; U+FFFD where their bytes are not UTF-8."""
@@ -251,6 +240,19 @@ class TableTokenizer(ABC):
             for piece, is_special in streams.split(chunks, special_tokens, self._last_cut):
                 if not is_special:
                     yield piece
+
+    def _known(self, ids: Iterable[int]) -> np.ndarray:
+        """Ids as an array. Raises ValueError for what is none, or an id that doesn't exist."""
+        array = np.asarray(ids if hasattr(ids, "__len__") else list(ids))
+        if array.size == 0:
+            return np.empty(0, dtype=np.int64)
+        if array.ndim != 1 or array.dtype.kind not in "iu":
+            raise ValueError(f"ids must be a flat sequence of integers, not {array!r:.80}")
+        size = len(self._trained())
+        unknown = array[(array < 0) | (array >= size)]
+        if unknown.size:
+            raise ValueError(f"no token has the id {unknown[0]}: ids go from 0 to {size - 1}")
+        return array
 
     def _allowed(self, allowed_special: bool | Collection[str]) -> Collection[str]:
         if isinstance(allowed_special, bool):

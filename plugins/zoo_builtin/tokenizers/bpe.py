@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -61,6 +62,21 @@ class BPE(BytePairs):
         ends = np.concatenate([ends, np.cumsum(np.concatenate(counts))])
         return joined(arrays), ends[offsets_of(n_pieces)]
 
+    def decode_bytes(self, ids: Iterable[int]) -> bytes:
+        """The exact bytes that ids stand for. Raises ValueError for an id that doesn't exist."""
+        from zoo_builtin.tokenizers.decode import WORD, copy_tokens, measure
+
+        text, borders = self._flattened
+        numbers = as_array(ids)
+        if numbers is None:
+            numbers = self._known(ids).astype(np.int64)
+        size = measure(numbers, borders)
+        if size < 0:
+            self._known(numbers)  # which says what is wrong
+        out = np.empty(size + WORD, dtype=np.uint8)
+        copy_tokens(numbers, text, borders, out)
+        return out[:size].tobytes()
+
     def _encode_chunks(
         self,
         chunks: Iterable[bytes],
@@ -117,7 +133,8 @@ class BPE(BytePairs):
         return self._made_encoder
 
     def _prepare(self, byte_ids: list[int], rules: Rules, whole: dict[bytes, int]) -> None:
-        self.__dict__.pop("_made_encoder", None)
+        for made in ("_made_encoder", "_flattened"):
+            self.__dict__.pop(made, None)
         self._lookups = byte_ids, rules, whole
 
     @cached_property
@@ -128,6 +145,12 @@ class BPE(BytePairs):
         byte_ids, rules, whole = self._lookups
         lengths = np.array([*map(len, self._trained())], dtype=np.int64)
         return Encoder(self.pattern, byte_ids, rules, lengths, whole)
+
+    @cached_property
+    def _flattened(self) -> tuple[np.ndarray, np.ndarray]:
+        from zoo_builtin.tokenizers.decode import flattened
+
+        return flattened(self._trained())
 
     def _learn(self, pieces: Iterator[bytes], wanted: int) -> Iterator[Merge]:
         from zoo_builtin.tokenizers.count import count_pre_tokens
@@ -140,3 +163,16 @@ class BPE(BytePairs):
             max_token_bytes=self.max_token_bytes,
             tie=self.tie,
         )
+
+
+def as_array(ids: Iterable[int]) -> np.ndarray | None:
+    """Ids as an array that kernels take, if that can be had quickly."""
+    if isinstance(ids, np.ndarray):
+        fits = ids.ndim == 1 and ids.dtype in (np.int32, np.int64)
+        return np.ascontiguousarray(ids) if fits else None
+    if isinstance(ids, list):
+        try:
+            return np.frombuffer(array("q", ids), dtype=np.int64)
+        except (TypeError, OverflowError):
+            pass
+    return None

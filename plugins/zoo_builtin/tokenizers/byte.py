@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,8 @@ from zoo_builtin.tokenizers.base import (
     TableTokenizer,
     expect_special_tokens,
     number_special_tokens,
+    offsets_of,
+    several,
 )
 
 
@@ -38,6 +40,18 @@ class Byte(TableTokenizer):
         progress: streams.Progress | None = None,
     ) -> None:
         """Nothing to learn: reads nothing."""
+
+    def encode_batch(
+        self,
+        texts: Iterable[str | bytes],
+        *,
+        threads: int | None = None,
+        allowed_special: bool | Collection[str] = False,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        if self._allowed(allowed_special):
+            return super().encode_batch(texts, threads=threads, allowed_special=allowed_special)
+        each = [streams.to_bytes(text) for text in several(texts)]
+        return self._encode_piece(b"".join(each)), offsets_of(map(len, each))
 
     def _encode_piece(self, piece: bytes) -> np.ndarray:
         return np.frombuffer(piece, dtype=np.uint8).astype(np.int32)

@@ -1,4 +1,4 @@
-"""How often each pre-token occurs in a text of any size: memory grows with the distinct ones only."""
+"""How often each pre-token of a text occurs; memory grows with the distinct ones only."""
 
 from __future__ import annotations
 

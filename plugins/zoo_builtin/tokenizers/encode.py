@@ -14,18 +14,25 @@ from zoo_builtin.tokenizers.patterns import border_finder
 from zoo_builtin.tokenizers.scan import GIVEN, NUMBERS, PADDING, next_pre_token
 from zoo_builtin.tokenizers.unicode import character_classes
 
-# A memory of pre-tokens of up to 16 bytes with up to 4 ids, of entries of 32 bytes: two words of
-# text; then length (5 bits), number of ids (3 bits), the first id (24 bits), the second (32 bits);
-# then the third and the fourth. A cache line is two entries, which share what hashes to it.
-ENTRIES = 1 << 18
+# The memory of pre-tokens: entries of four numbers, two a cache line, which share what hashes to
+# it. Two words of text (of one longer than 16 bytes: two hashes); then length (8 bits), number of
+# ids (3 bits), the first id (21 bits), the second (32 bits); then the third and the fourth.
+#
+# More than four ids are listed elsewhere, in a ring, the text of a long pre-token behind them. Then
+# the number of ids is LISTED, the first is how many there are, and the last word is where, counted
+# from the beginning of time: older lists than the ring is long are overwritten.
+ENTRIES = 1 << 19
 ENTRY = 4
 ENTRY_IDS = 4
-LONGEST_KEY = 16
-LENGTH = np.uint64(0x1F)
-COUNT_SHIFT = np.uint64(5)
+LISTED = 7
+RING = 1 << 20
+SHORT_KEY = 16
+LONGEST_KEY = 128
+LENGTH = np.uint64(0xFF)
+COUNT_SHIFT = np.uint64(8)
 COUNT = np.uint64(7)
-FIRST_SHIFT = np.uint64(8)
-FIRST = np.uint64(0xFFFFFF)
+FIRST_SHIFT = np.uint64(11)
+FIRST = np.uint64(0x1FFFFF)
 SECOND = np.uint64(0xFFFFFFFF00000000)
 HALF = np.uint64(32)
 HASH_2 = np.uint64(0xC2B2AE3D27D4EB4F)
@@ -56,6 +63,9 @@ class Desk(NamedTuple):
     """What one thread needs to work, made once."""
 
     memory: np.ndarray
+    ring: np.ndarray
+    listed: np.ndarray
+    """(1,) int64: how much was ever put in the ring."""
     found: np.ndarray
     work: np.ndarray
     queue: np.ndarray
@@ -141,10 +151,14 @@ class Encoder:
             desk = self.desks.pop()
         except IndexError:
             desk = Desk(
-                aligned(ENTRY * ENTRIES), np.empty((4, AHEAD + 1), np.uint64), *workspace(0)
+                memory=aligned(ENTRY * ENTRIES),
+                ring=np.empty(RING, np.int32),
+                listed=np.zeros(1, np.int64),
+                found=np.empty((4, AHEAD + 1), np.uint64),
+                **workspace(0),
             )
         if desk.queue.size < 3 * longest:
-            desk = Desk(desk.memory, desk.found, *workspace(2 * longest))
+            desk = desk._replace(**workspace(2 * longest))
         return desk
 
     def _misled(self, whole: dict[bytes, int]) -> dict[bytes, int]:
@@ -224,11 +238,69 @@ def id_of_whole(data, start, length, whole):
 
 @inline
 def is_entry(memory, at, low, high, length):
-    return (
-        memory[at] == low
-        and memory[at + 1] == high
-        and memory[at + 2] & LENGTH == np.uint64(length)
-    )
+    """A number rather than a truth, so that nothing branches on it."""
+    different = memory[at] ^ low | memory[at + 1] ^ high
+    return (different | (memory[at + 2] & LENGTH) ^ np.uint64(length)) == 0
+
+
+@inline
+def recall(memory, at, data, start, length, ring, listed, out, n):
+    """Puts the ids of an entry at ``out[n:]`` and returns how many; 0 if they are lost."""
+    about = memory[at + 2]
+    count = np.int64(about >> COUNT_SHIFT & COUNT)
+    if count != LISTED:
+        store64(out, 4 * n, about >> FIRST_SHIFT & FIRST | about & SECOND)
+        store64(out, 4 * n + 8, memory[at + 3])
+        return count
+    when = np.int64(memory[at + 3])
+    if listed[0] - when > RING:
+        return 0
+    count = np.int64(about >> FIRST_SHIFT & FIRST)
+    where = when & (RING - 1)
+    if length > SHORT_KEY:
+        for k in range(length):
+            if load8(data, start + k) != load8(ring, 4 * (where + count) + k):
+                return 0
+    for k in range(count):
+        out[n + k] = ring[where + k]
+    return count
+
+
+@inline
+def remember(memory, at, low, high, data, start, length, ring, listed, out, n, count):
+    """Makes an entry of ``count`` ids at ``out[n:]``."""
+    memory[at] = low
+    memory[at + 1] = high
+    if count <= ENTRY_IDS and length <= SHORT_KEY:
+        two = load64(out, 4 * n)
+        first = (two << HALF >> HALF) << FIRST_SHIFT
+        about = np.uint64(count) << COUNT_SHIFT | first | two & SECOND
+        memory[at + 3] = load64(out, 4 * n + 8)
+    else:
+        needed = count + ((length + 3) >> 2)
+        when = listed[0]
+        if (when & (RING - 1)) + needed > RING:
+            when = (when | (RING - 1)) + 1
+        listed[0] = when + needed
+        where = when & (RING - 1)
+        for k in range(count):
+            ring[where + k] = out[n + k]
+        if length > SHORT_KEY:
+            for k in range((length + 7) >> 3):
+                store64(ring, 4 * (where + count) + 8 * k, load64(data, start + 8 * k))
+        about = np.uint64(LISTED) << COUNT_SHIFT | np.uint64(count) << FIRST_SHIFT
+        memory[at + 3] = np.uint64(when)
+    memory[at + 2] = about | np.uint64(length)
+
+
+@inline
+def hash_words(data, start, length):
+    """A hash of more than 16 bytes, eight at a time; the last eight may overlap those before."""
+    hashed = np.uint64(length)
+    for k in range(0, length - 8, 8):
+        hashed = (hashed ^ load64(data, start + k)) * HASH
+        hashed ^= hashed >> HALF
+    return (hashed ^ load64(data, start + length - 8)) * HASH
 
 
 @kernel
@@ -242,6 +314,8 @@ def encode_pieces(
     tables,
     whole,
     memory,
+    ring,
+    listed,
     found,
     work,
     queue,
@@ -270,11 +344,15 @@ def encode_pieces(
                     border += 1
                 else:
                     j = next_pre_token(data, i, end, pattern, classes)
-                length = min(j - i, LONGEST_KEY)
-                low = load64(data, i) & MASKS[0, length]
-                high = load64(data, i + 8) & MASKS[1, length]
+                length = j - i
+                if length <= SHORT_KEY:
+                    low = load64(data, i) & MASKS[0, length]
+                    high = load64(data, i + 8) & MASKS[1, length]
+                else:
+                    low = hash_words(data, i, min(length, LONGEST_KEY))
+                    high = np.uint64(0)
                 hashed = (low ^ high * HASH_2) * HASH
-                hashed ^= hashed >> np.uint64(32)
+                hashed ^= hashed >> HALF
                 place = (hashed & mask) * np.uint64(2 * ENTRY)
                 prefetch(memory, np.int64(place) * 8)
                 lows[ahead] = low
@@ -291,35 +369,30 @@ def encode_pieces(
                 high = highs[k]
                 at = np.int64(places[k])
                 if length <= LONGEST_KEY:
-                    about = memory[at + 2]
-                    if not is_entry(memory, at, low, high, length):
-                        at += ENTRY
-                        about = memory[at + 2]
-                    if is_entry(memory, at, low, high, length):
-                        store64(out, 4 * n, about >> FIRST_SHIFT & FIRST | about & SECOND)
-                        store64(out, 4 * n + 8, memory[at + 3])
-                        n += np.int64(about >> COUNT_SHIFT & COUNT)
-                        continue
+                    one = is_entry(memory, at, low, high, length)
+                    other = is_entry(memory, at + ENTRY, low, high, length)
+                    if one | other:
+                        if other:
+                            for t in range(ENTRY):
+                                swapped = memory[at + t]
+                                memory[at + t] = memory[at + ENTRY + t]
+                                memory[at + ENTRY + t] = swapped
+                        count = recall(memory, at, data, start, length, ring, listed, out, n)
+                        if count > 0:
+                            n += count
+                            continue
                 count = 0
                 if whole.slots.size > 0:
                     out[n] = id_of_whole(data, start, length, whole)
                     count = out[n] >= 0
                 if count == 0:
                     count = merge(data, start, length, tables, work, queue, out, n)
-                if length <= LONGEST_KEY and count <= ENTRY_IDS:
-                    at -= ENTRY
-                    for t in range(ENTRY):
-                        memory[at + ENTRY + t] = memory[at + t]
-                    memory[at] = low
-                    memory[at + 1] = high
-                    first_two = load64(out, 4 * n)
-                    memory[at + 2] = (
-                        np.uint64(length)
-                        | np.uint64(count) << COUNT_SHIFT
-                        | first_two << HALF >> (HALF - FIRST_SHIFT)
-                        | first_two & SECOND
+                if length <= LONGEST_KEY:
+                    # Where the first place is taken, the second: what came back is in the first.
+                    at += ENTRY * (memory[at + 2] != 0)
+                    remember(
+                        memory, at, low, high, data, start, length, ring, listed, out, n, count
                     )
-                    memory[at + 3] = load64(out, 4 * n + 8)
                 n += count
         counts[piece] = n - first
     return n

@@ -42,6 +42,8 @@ class Tables(NamedTuple):
     """64 less the number of bits of a bucket's number."""
     products: np.ndarray
     """int32: the id that the rule of each rank makes."""
+    offset: int
+    """What to add to a rank to get that id, where it is the same for all; else -1."""
     lengths: np.ndarray
     """int32: how many bytes each id stands for."""
     proper: bool
@@ -67,13 +69,16 @@ def make_tables(byte_ids: Sequence[int], rules: Rules, lengths: np.ndarray) -> T
         and bool((made_at[pairs.astype(np.int64)] < ranks[:, None]).all())
         and not np.isin(ids, products).any()
     )
-    return Tables(ids, byte_ranks, table, shift, products, lengths.astype(np.int32), proper)
+    offset = int(products[0]) if len(products) else -1
+    if (products != offset + np.arange(len(products))).any():
+        offset = -1
+    return Tables(ids, byte_ranks, table, shift, products, offset, lengths.astype(np.int32), proper)
 
 
-def workspace(longest: int) -> tuple[np.ndarray, np.ndarray]:
+def workspace(longest: int) -> dict[str, np.ndarray]:
     """What merging a pre-token of up to so many bytes writes to; memory is taken as it is used."""
     n = max(longest, SHORT) + LANES
-    return np.empty((4, n), dtype=np.int32), np.empty(3 * n, dtype=np.int64)
+    return {"work": np.empty((4, n), dtype=np.int32), "queue": np.empty(3 * n, dtype=np.int64)}
 
 
 @kernel
@@ -122,7 +127,7 @@ def merge(data, start, n, tables, work, queue, out, at):
 @inline
 def merge_short(data, start, n, tables, work, out, at):
     """For up to SHORT bytes: looks through all ranks for the lowest, which are few."""
-    byte_ids, byte_ranks, rules, shift, products, _, _ = tables
+    byte_ids, byte_ranks, rules, shift, products, offset, _, _ = tables
     ranks, ids, after, before = work[0], work[1], work[2], work[3]
     # Places count from 1: before and behind the bytes stand ids that merge with nothing.
     blocks = (n + LANES) // LANES
@@ -148,7 +153,8 @@ def merge_short(data, start, n, tables, work, out, at):
         gone = after[k]
         follows = after[gone]
         leads = before[k]
-        ids[k] = products[best >> PLACE_BITS]
+        rank = best >> PLACE_BITS
+        ids[k] = rank + offset if offset >= 0 else products[rank]
         after[k] = follows
         before[follows] = k
         ranks[gone] = NONE << PLACE_BITS
@@ -166,7 +172,7 @@ def merge_short(data, start, n, tables, work, out, at):
 @kernel
 def merge_queue(data, start, n, tables, work, queue, out, at):
     """For any number of bytes: a binary heap of (rank, place), some of them out of date."""
-    byte_ids, byte_ranks, rules, shift, products, _, _ = tables
+    byte_ids, byte_ranks, rules, shift, products, _, _, _ = tables
     ranks, ids, after, before = work[0], work[1], work[2], work[3]
     size = 0
     for k in range(n):
@@ -248,61 +254,44 @@ def merge_long(data, start, n, tables, work, queue, out, at):
     """For any number of bytes in linear time, where the rules are of one kind of tree only.
 
     A sequence of tokens is what merging makes of its bytes if and only if that holds for every two
-    neighbours in it. So windows are merged on their own, each beginning at a token of the one
-    before, and joined at a place where both have the same token: up to there the pairs are the
-    first one's, from there on the second one's. Windows grow where they don't agree.
+    neighbours in it. So what was found for the bytes so far goes on with a window that is merged on
+    its own: it begins at a token a little before their end, and joins at a place where both have
+    the same token. Up to there the pairs are the old ones, from there on those of the window. Where
+    the two never agree, a larger window is tried, which begins further back.
     """
-    lengths = tables[5]
-    proper = tables[6]
+    lengths = tables[6]
+    proper = tables[7]
     window = SHORT if proper else n
-    end = start + n
-    count = 0
-    while True:
-        # The tokens of a window that begins at ``start`` are put behind what is settled.
-        width = min(window, end - start)
+    count = done = 0  # tokens, and the bytes that they are made of
+    while done < n:
+        first = count
+        border = done
+        while first > 0 and done - border < window // 4:
+            first -= 1
+            border -= lengths[out[at + first]]
+        width = min(max(window, 2 * (done - border)), n - border)
+        ahead = at + count
         if width <= SHORT:
-            found = merge_short(data, start, width, tables, work, out, at + count)
+            found = merge_short(data, start + border, width, tables, work, out, ahead)
         else:
-            found = merge_queue(data, start, width, tables, work, queue, out, at + count)
-        while start + width < end:
-            # Try a second one from a token in the last quarter of the first.
-            first = 0
-            border = 0
-            while first < found and border < width - width // 4:
-                border += lengths[out[at + count + first]]
-                first += 1
-            if first >= found:
-                break
-            wide = min(window, end - start - border)
-            ahead = at + count + found
-            if wide <= SHORT:
-                more = merge_short(data, start + border, wide, tables, work, out, ahead)
-            else:
-                more = merge_queue(data, start + border, wide, tables, work, queue, out, ahead)
-            # Walk through both until they have the same token at the same place.
-            one = border
-            other = border
-            i = first
-            j = 0
-            while (
-                i < found
-                and j < more
-                and not (one == other and out[at + count + i] == out[ahead + j])
-            ):
+            found = merge_queue(data, start + border, width, tables, work, queue, out, ahead)
+        # Walk through both until they have the same token at the same place.
+        i = first
+        j = 0
+        if border > 0:
+            one = other = border
+            while i < count and j < found and not (one == other and out[at + i] == out[ahead + j]):
                 if one <= other:
-                    one += lengths[out[at + count + i]]
+                    one += lengths[out[at + i]]
                     i += 1
                 else:
                     other += lengths[out[ahead + j]]
                     j += 1
-            if i >= found or j >= more:
-                break
-            for k in range(j, more):
-                out[at + count + i + k - j] = out[ahead + k]
-            count += i
-            start += one
-            found = more - j
-            width = border + wide - one
-        if start + width >= end:
-            return count + found
-        window *= 2
+            if i == count or j == found:
+                window *= 2
+                continue
+        for k in range(j, found):
+            out[at + i + k - j] = out[ahead + k]
+        count = i + found - j
+        done = border + width
+    return count

@@ -58,7 +58,7 @@ def texts(tokenizer: Any, args: argparse.Namespace) -> Iterator[bytes]:
         yield tokenizer.decode_bytes(args.ids)
         return
 
-    from zoo.id_files import read_ids
+    from zoo.tokens import read_ids
 
     ids = read_ids(args.file, tokenizer.vocab_size)
     for start in range(0, len(ids), BATCH):

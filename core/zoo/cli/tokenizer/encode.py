@@ -77,7 +77,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def check_out(path: Path) -> None:
-    from zoo.id_files import SUFFIXES
+    from zoo.tokens import SUFFIXES
 
     if path.suffix not in SUFFIXES:
         raise ZooError(f"--out {path}: the name must end in {' or '.join(SUFFIXES)}")
@@ -112,7 +112,7 @@ class Counted:
 
 
 def print_ids(tokenizer: Any, args: argparse.Namespace, more: dict[str, Any]) -> tuple[int, int]:
-    from zoo.id_files import id_batches
+    from zoo.id_streams import id_batches
 
     n_ids = 0
     with counted(args) as chunks:
@@ -125,7 +125,8 @@ def print_ids(tokenizer: Any, args: argparse.Namespace, more: dict[str, Any]) ->
 
 
 def save_ids(tokenizer: Any, args: argparse.Namespace, more: dict[str, Any]) -> tuple[int, int]:
-    from zoo.id_files import id_batches, takes, write_ids
+    from zoo.id_streams import id_batches, takes
+    from zoo.tokens import write_ids
 
     encode_file = getattr(tokenizer, "encode_file", None)
     if args.file is not None and callable(encode_file):

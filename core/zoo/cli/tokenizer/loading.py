@@ -130,7 +130,7 @@ def encode_options(tokenizer: Any, args: argparse.Namespace) -> dict[str, Any]:
     Raises:
         ZooError: this tokenizer doesn't know how to.
     """
-    from zoo.id_files import takes
+    from zoo.id_streams import takes
 
     if not args.special:
         return {}

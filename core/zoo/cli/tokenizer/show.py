@@ -62,7 +62,7 @@ Shown = tuple[int, str, bool]
 
 
 def tokens(tokenizer: Any, chunks: Iterable[bytes], more: dict[str, Any]) -> Iterator[Shown]:
-    from zoo.id_files import id_batches
+    from zoo.id_streams import id_batches
     from zoo.token_report import special_tokens
 
     special = set(special_tokens(tokenizer).values()) if more else set()

@@ -187,7 +187,7 @@ def has_separator(path: Path) -> bool:
 
 def train_on_files(tokenizer: Any, files: Sequence[Path], most: int | None) -> TextCount:
     """Trains on whole files, the first ``most`` bytes of them; returns what was read."""
-    from zoo.data import phases
+    from zoo.prepare import phases
     from zoo.progress import track
     from zoo.text_pieces import count_text
 
@@ -266,7 +266,7 @@ class Whole:
 
 def train_on_documents(tokenizer: Any, corpus: Corpus) -> TextCount:
     """Trains on a corpus's documents; returns what was read."""
-    from zoo.data import train_tokenizer
+    from zoo.prepare import train_tokenizer
 
     if next(Whole(corpus).documents("train"), None) is None:
         raise ZooError(f"{corpus.label}: no text to learn from")

@@ -92,6 +92,10 @@ class StoriesCorpus:
             if left <= 0:
                 return
 
+    def size(self, split: str) -> int | None:
+        """About the bytes of a split; None where it is endless."""
+        return self.sizes[split] or None
+
     def fingerprint(self) -> str:
         """Changes with the options, the generator's version and what decides the split."""
         parts = f"stories {VERSION} {VALID_ONE_IN} {self.seed} {self.sizes}"

@@ -1,0 +1,186 @@
+"""From a recipe's corpus to tokens on disk, made once.
+
+Prepared tokens are kept in the cache folder under a name made of their content: the corpus's
+fingerprint and the tokenizer's. Trained tokenizers are kept likewise, under the corpus's
+fingerprint and the tokenizer's options.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zoo.encoding import (
+    META,
+    MOST_BYTES,
+    beginning,
+    encode_corpus,
+    expected_bytes,
+    nothing_in,
+)
+from zoo.errors import ZooError
+from zoo.folders import whole_folder
+from zoo.paths import cache_dir
+from zoo.progress import track
+from zoo.tokens import Tokens
+
+if TYPE_CHECKING:
+    from zoo.component import Component
+    from zoo.contracts import Corpus, Tokenizer
+    from zoo.recipe import Recipe
+
+FORMAT = 1  # raise it whenever the same text would be stored otherwise
+
+
+@dataclass(frozen=True)
+class TokenData:
+    """A prepared corpus.
+
+    ``label`` and ``notice`` are the corpus's own words on what text this is; ``key`` names the
+    content, so that a resumed run can ask for the same again.
+    """
+
+    train: Tokens
+    valid: Tokens
+    tokenizer: Tokenizer
+    label: str
+    notice: str | None
+    dir: Path
+    key: str
+
+
+def prepare(
+    recipe: Recipe, *, tokenizer: Tokenizer | None = None, key: str | None = None
+) -> TokenData:
+    """Trains the recipe's tokenizer and encodes its corpus, or opens what an earlier call made.
+
+    What an interrupted call has encoded isn't encoded again.
+
+    A resumed run passes its own ``tokenizer`` and ``key``, and gets its own tokens or an error:
+    the corpus is asked only if they are no longer in the cache.
+
+    Raises:
+        ZooError: no training or validation text, text that the tokenizer can't train on or encode,
+            or a corpus that no longer gives the text behind ``key``.
+    """
+    prepared = cache_dir() / "tokens"
+    if key is not None and (prepared / key / META).exists():
+        return open_prepared(prepared / key, recipe)
+    corpus: Corpus = recipe.data.corpus()
+    text = corpus.fingerprint()
+    if tokenizer is None:
+        tokenizer = trained_tokenizer(recipe.tokenizer, corpus, text)
+    entry = recipe.tokenizer.entry
+    found = digest(FORMAT, MOST_BYTES, text, entry.owner, entry.name, tokenizer.fingerprint)
+    if key is not None and found != key:
+        raise ZooError(
+            f"the recipe's corpus ({corpus.label}) no longer gives the text that this run was "
+            "trained on, so the run can't go on; train a new one"
+        )
+    if not (prepared / found / META).exists():
+        encode_corpus(corpus, tokenizer, prepared / found)
+    return open_prepared(prepared / found, recipe)
+
+
+def open_prepared(dir: Path, recipe: Recipe) -> TokenData:
+    """Opens what ``prepare`` made in ``dir``.
+
+    Raises:
+        ZooError: nothing is there, or it is damaged.
+    """
+    if not (dir / META).exists():
+        raise ZooError(
+            f"{dir}: no prepared tokens there; where several machines train together, ZOO_CACHE "
+            "must be a folder that they share"
+        )
+    try:
+        meta = json.loads((dir / META).read_text(encoding="utf-8"))
+        tokenizer = load_tokenizer(recipe.tokenizer, dir / "tokenizer")
+        return TokenData(
+            train=Tokens(dir, "train", meta["train"]),
+            valid=Tokens(dir, "valid", meta["valid"]),
+            tokenizer=tokenizer,
+            label=meta["label"],
+            notice=meta["notice"],
+            dir=dir,
+            key=dir.name,
+        )
+    except (OSError, ValueError, KeyError) as error:
+        raise ZooError(f"{dir}: {error}; delete it, and it is built again") from error
+
+
+def trained_tokenizer(component: Component, corpus: Corpus, text: str) -> Tokenizer:
+    """The tokenizer, trained on the corpus whose fingerprint is ``text``, now or earlier."""
+    entry = component.entry
+    settings = json.dumps(component.resolved(), sort_keys=True)
+    name = digest(FORMAT, MOST_BYTES, text, entry.owner, entry.version, settings)
+    kept = cache_dir() / "tokenizers" / name
+    if not kept.exists():
+        tokenizer: Tokenizer = component()
+        train_tokenizer(tokenizer, corpus)
+        with whole_folder(kept) as unfinished:
+            tokenizer.save(unfinished)
+    return load_tokenizer(component, kept)
+
+
+def train_tokenizer(tokenizer: Tokenizer, corpus: Corpus) -> None:
+    """Trains on the corpus, showing how far reading has come and what follows it.
+
+    Raises:
+        ZooError: there is no text, or it isn't what the tokenizer can be trained on.
+    """
+    total = expected_bytes(corpus, "train")
+    with track("training tokenizer", total, unit="B") as advance, phases() as progress:
+
+        def documents() -> Iterator[bytes]:
+            none = True
+            for document in beginning(corpus, "train"):
+                none = False
+                yield document
+                advance(len(document))
+            if none:
+                raise nothing_in(corpus, "train")
+
+        takes_progress = "progress" in inspect.signature(tokenizer.train).parameters
+        more = {"progress": progress} if takes_progress else {}
+        try:
+            tokenizer.train(documents(), **more)
+        except ValueError as error:
+            raise ZooError(f"{corpus.label}, train split: {error}") from error
+
+
+@contextmanager
+def phases() -> Iterator[Callable[[str, int, int | None], None]]:
+    """Yields ``progress(doing, done, total)``, which shows a bar for each phase with a total."""
+    with ExitStack() as shown:
+        phase, reached, advance = "", 0, None
+
+        def progress(doing: str, done: int, total: int | None) -> None:
+            nonlocal phase, reached, advance
+            if total is None:
+                return
+            if advance is None or doing != phase:
+                shown.close()
+                phase, reached, advance = doing, 0, shown.enter_context(track(doing, total))
+            advance(done - reached)
+            reached = done
+
+        yield progress
+
+
+def load_tokenizer(component: Component, dir: Path) -> Tokenizer:
+    factory: Any = component.entry.factory
+    tokenizer: Tokenizer = factory.load(dir)
+    return tokenizer
+
+
+def digest(*parts: Any) -> str:
+    """A name for content: 32 hexadecimal digits of a hash over all parts."""
+    text = json.dumps(parts, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
