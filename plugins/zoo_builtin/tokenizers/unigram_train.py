@@ -18,6 +18,7 @@ SHARES = 8  # parts of the text that threads share
 SEEN = 1.0  # pieces expected less often go first, however many
 PRIOR = 1.0  # how often each byte is taken to occur besides, as texts to come may have any
 TINY = 1e-9  # stands for a count of 0
+DECIMALS = 6  # what is compared, so that equals are equal whatever a machine's last bits
 
 
 def learn_pieces(
@@ -49,7 +50,8 @@ def learn_pieces(
             progress("pruning", len(pieces) - len(keep), surplus)
     step(model, words)
     log_probs = log_shares(np.maximum(step(model, words), TINY))
-    learnt = [index for index in np.argsort(-log_probs, kind="stable") if not model.single[index]]
+    order = np.argsort(-log_probs.round(DECIMALS), kind="stable")
+    learnt = [index for index in order if not model.single[index]]
     by_piece = dict(zip(model.pieces, log_probs.tolist(), strict=True))
     return [model.pieces[index] for index in learnt], by_piece
 
@@ -141,7 +143,7 @@ def log_shares(counts: np.ndarray) -> np.ndarray:
 
 def survivors(model: Model, expected: np.ndarray, wanted: int, shrink: float) -> np.ndarray:
     """The numbers of all bytes and of the pieces that the likelihood needs most, in order."""
-    losses = model.losses(np.maximum(expected, TINY))
+    losses = model.losses(np.maximum(expected, TINY)).round(DECIMALS)
     seen = int((model.single | (expected >= SEEN)).sum())
     most = max(256 + wanted, min(seen, int(shrink * len(losses))))
     return np.sort(np.argsort(-losses, kind="stable")[:most])
