@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizer_cases import EOT, PLAIN, SPECIALS, TEXT, scan, trained
 
-from zoo_builtin.tokenizers import BPE, Byte, Char, reference, streams
+from zoo_builtin.tokenizers import BPE, Byte, Char, Unigram, reference, streams
 from zoo_builtin.tokenizers.patterns import splitter
 
 
@@ -141,14 +141,14 @@ def test_unusable_arguments_are_refused() -> None:
         BPE().train()
     with pytest.raises(TypeError, match=r"write \[text\]"):
         BPE().train("a text")
-    for tokenizer in (BPE, Byte, Char):
+    for tokenizer in (BPE, Unigram, Byte, Char):
         for specials, what in [([], "empty"), (["a", "a"], "twice"), ([""], "''"), ("<>", "list")]:
             with pytest.raises(ValueError, match=f"special_tokens.*{what}"):
                 tokenizer(special_tokens=specials)
 
 
-@pytest.mark.parametrize("tokenizer", [BPE(), Char()], ids=["bpe", "char"])
-def test_untrained_tokenizers_say_so(tokenizer: BPE | Char, tmp_path: Path) -> None:
+@pytest.mark.parametrize("tokenizer", [BPE(), Unigram(), Char()], ids=["bpe", "unigram", "char"])
+def test_untrained_tokenizers_say_so(tokenizer: BPE | Unigram | Char, tmp_path: Path) -> None:
     for use in (
         lambda: tokenizer.encode("a"),
         lambda: list(tokenizer.encode_iterable(["a"])),

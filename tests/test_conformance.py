@@ -27,6 +27,7 @@ from zoo_builtin.norms import RMSNorm
 OPTIONS: dict[tuple[str, str], dict[str, Any]] = {
     ("attention", "sliding"): {"window": 5},
     ("tokenizer", "bpe"): {"vocab_size": 270},
+    ("tokenizer", "unigram"): {"vocab_size": 270},
 }
 VARIANTS: list[tuple[str, str, dict[str, Any]]] = [
     ("attention", "full", {"n_kv_heads": 2, "qk_norm": "rmsnorm", "kernel": "reference"}),
@@ -36,6 +37,7 @@ VARIANTS: list[tuple[str, str, dict[str, Any]]] = [
     ("optimizer", "sgd", {"nesterov": True, "weight_decay": 0.1}),
     ("scheduler", "wsd", {"warmup": 100, "shape": "cosine"}),
     ("tokenizer", "char", {"unknown": True}),
+    ("tokenizer", "unigram", {"vocab_size": 260, "pattern": r"\s*\S+", "max_token_bytes": 3}),
 ]
 
 

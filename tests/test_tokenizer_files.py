@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tokenizer_cases import ALL, CHAR, EOT, FRAGMENTS, PLAIN, SPECIAL, TEXT, trained
+from tokenizer_cases import ALL, CHAR, EOT, FRAGMENTS, PLAIN, SPECIAL, TEXT, UNIGRAM, trained
 
-from zoo_builtin.tokenizers import BPE, Byte, Char
+from zoo_builtin.tokenizers import BPE, Byte, Char, Unigram
 
 
 @given(st.randoms(use_true_random=False))
@@ -51,7 +51,7 @@ def test_impossible_vocabularies_are_refused() -> None:
 
 @ALL
 def test_saved_tokenizers_are_the_same_when_loaded(
-    tokenizer: BPE | Byte | Char, tmp_path: Path
+    tokenizer: BPE | Unigram | Byte | Char, tmp_path: Path
 ) -> None:
     tokenizer.save(tmp_path / "new")
     loaded = type(tokenizer).load(tmp_path / "new")
@@ -69,8 +69,10 @@ def test_saved_tokenizers_are_the_same_when_loaded(
 def test_fingerprints_differ_where_ids_may() -> None:
     upper = Char(unknown=True)
     upper.train([TEXT.upper()])
+    flat = dict.fromkeys(UNIGRAM.log_probs, -1.0)
     different = [PLAIN, SPECIAL, trained(449), trained(text=TEXT.upper()), Byte()]
-    different += [Byte(special_tokens=["<x>"]), CHAR, upper]
+    different += [Byte(special_tokens=["<x>"]), CHAR, upper, UNIGRAM]
+    different += [Unigram.from_pieces(UNIGRAM.log_probs), Unigram.from_pieces(flat)]
     different += [BPE.from_vocab(PLAIN.vocab, PLAIN.merges[::-1])]
     assert len({tokenizer.fingerprint for tokenizer in different}) == len(different)
 
@@ -114,7 +116,7 @@ def test_malformed_files_are_refused(change, what: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff", b"[" * 100_000])
-@pytest.mark.parametrize("kind", [BPE, Byte, Char])
+@pytest.mark.parametrize("kind", [BPE, Unigram, Byte, Char])
 def test_files_that_are_no_tokenizer_are_refused(kind, content: bytes, tmp_path: Path) -> None:
     (tmp_path / "tokenizer.json").write_bytes(content)
     with pytest.raises(ValueError, match=r"tokenizer\.json: "):

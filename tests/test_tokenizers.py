@@ -13,9 +13,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from syrupy.assertion import SnapshotAssertion
 from tiktoken_ext import openai_public
-from tokenizer_cases import ALL, EOT, PLAIN, RAW, SPECIAL, SPECIALS, TEXT, TEXTS, cut, scan, trained
+from tokenizer_cases import (
+    ALL,
+    EOT,
+    PLAIN,
+    RAW,
+    SPECIAL,
+    SPECIALS,
+    TEXT,
+    TEXTS,
+    UNIGRAM,
+    cut,
+    scan,
+    trained,
+)
 
-from zoo_builtin.tokenizers import BPE, Byte, Char, encode
+from zoo_builtin.tokenizers import BPE, Byte, Char, Unigram, encode
 
 
 def as_tiktoken(tokenizer: BPE, pattern: str = "gpt2") -> tiktoken.Encoding:
@@ -94,7 +107,7 @@ def test_ids_with_special_tokens_equal_those_of_tiktoken(text: str) -> None:
 @settings(max_examples=100, deadline=None)
 @given(text=TEXTS, some=st.sets(st.sampled_from(SPECIALS)))
 def test_special_tokens_are_whole_and_the_longest_wins(
-    tokenizer: BPE | Byte | Char, text: str, some: set[str]
+    tokenizer: BPE | Unigram | Byte | Char, text: str, some: set[str]
 ) -> None:
     some &= tokenizer.special_tokens.keys()
     ids: list[int] = []
@@ -106,7 +119,9 @@ def test_special_tokens_are_whole_and_the_longest_wins(
 
 
 @ALL
-def test_text_is_ordinary_unless_special_tokens_are_allowed(tokenizer: BPE | Byte | Char) -> None:
+def test_text_is_ordinary_unless_special_tokens_are_allowed(
+    tokenizer: BPE | Unigram | Byte | Char,
+) -> None:
     assert tokenizer.eot not in tokenizer.encode(EOT + EOT)
     assert (
         tokenizer.encode(EOT * 2, allowed_special={EOT}).tolist()
@@ -120,7 +135,7 @@ def test_text_is_ordinary_unless_special_tokens_are_allowed(tokenizer: BPE | Byt
 @settings(max_examples=150, deadline=None)
 @given(chunks=cut(TEXTS) | cut(RAW), special=st.booleans())
 def test_chunks_give_the_ids_of_the_whole(
-    tokenizer: BPE | Byte | Char, chunks: list, special: bool
+    tokenizer: BPE | Unigram | Byte | Char, chunks: list, special: bool
 ) -> None:
     whole = chunks[0][:0].join(chunks)
     ids = tokenizer.encode(whole, allowed_special=special).tolist()
@@ -128,7 +143,7 @@ def test_chunks_give_the_ids_of_the_whole(
 
 
 @ALL
-def test_streams_are_read_only_as_far_as_needed(tokenizer: BPE | Byte | Char) -> None:
+def test_streams_are_read_only_as_far_as_needed(tokenizer: BPE | Unigram | Byte | Char) -> None:
     start = islice(tokenizer.encode_iterable(cycle(["So it's ", "resting", b". "])), 100)
     assert ("So it's resting. " * 100).startswith(tokenizer.decode(start))
 
@@ -143,9 +158,11 @@ def test_bytes_give_the_ids_of_the_text_they_spell(text: str) -> None:
     assert Byte().encode(text).tolist() == list(text.encode())
 
 
-@pytest.mark.parametrize("tokenizer", [SPECIAL, Byte()], ids=["bpe", "byte"])
+@pytest.mark.parametrize("tokenizer", [SPECIAL, UNIGRAM, Byte()], ids=["bpe", "unigram", "byte"])
 @given(raw=RAW, special=st.booleans())
-def test_bytes_come_back_exactly(tokenizer: BPE | Byte, raw: bytes, special: bool) -> None:
+def test_bytes_come_back_exactly(
+    tokenizer: BPE | Unigram | Byte, raw: bytes, special: bool
+) -> None:
     ids = tokenizer.encode(raw, allowed_special=special)
     assert ids.dtype == np.int32
     assert ids.ndim == 1
@@ -156,7 +173,7 @@ def test_bytes_come_back_exactly(tokenizer: BPE | Byte, raw: bytes, special: boo
 @ALL
 @given(text=st.text(sorted(set(TEXT))))
 def test_token_bytes_add_up_to_the_length_of_the_text(
-    tokenizer: BPE | Byte | Char, text: str
+    tokenizer: BPE | Unigram | Byte | Char, text: str
 ) -> None:
     lengths = tokenizer.token_bytes()
     ids = tokenizer.encode(text + EOT + text, allowed_special={EOT})
@@ -176,7 +193,7 @@ def test_incomplete_characters_become_replacement_characters() -> None:
 
 
 @ALL
-def test_unknown_ids_and_wrong_types_are_refused(tokenizer: BPE | Byte | Char) -> None:
+def test_unknown_ids_and_wrong_types_are_refused(tokenizer: BPE | Unigram | Byte | Char) -> None:
     size = tokenizer.vocab_size
     for ids in ([0, size], np.array([-1])):
         with pytest.raises(ValueError, match=f"no token has the id {ids[-1]}: .* 0 to {size - 1}"):

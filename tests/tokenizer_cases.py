@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import strategies as st
 
-from zoo_builtin.tokenizers import BPE, Byte, Char
+from zoo_builtin.tokenizers import BPE, Byte, Char, Unigram
 
 EOT = "<|endoftext|>"
 TEXT = """Long ago a weaver lived beside the lake. She wove nets for the fishers, and the fishers
@@ -38,8 +38,12 @@ PLAIN = trained()
 SPECIAL = trained(specials=SPECIALS)
 CHAR = Char(unknown=True)
 CHAR.train([TEXT])
+UNIGRAM = Unigram(vocab_size=360, special_tokens=SPECIALS)
+UNIGRAM.train([TEXT])
 ALL = pytest.mark.parametrize(
-    "tokenizer", [PLAIN, SPECIAL, Byte(), CHAR], ids=["bpe", "special", "byte", "char"]
+    "tokenizer",
+    [PLAIN, SPECIAL, UNIGRAM, Byte(), CHAR],
+    ids=["bpe", "special", "unigram", "byte", "char"],
 )
 
 # Fragments that meet at every kind of border, and characters that have long been in Unicode, as

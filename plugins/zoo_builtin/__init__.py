@@ -65,6 +65,7 @@ def zoo_register(registry: Registrar) -> None:
 
     registry.tokenizer("bpe", tokenizers.BPE)
     registry.tokenizer("bpe_reference", tokenizers.BPEReference)
+    registry.tokenizer("unigram", tokenizers.Unigram)
     registry.tokenizer("byte", tokenizers.Byte)
     registry.tokenizer("char", tokenizers.Char)
 

@@ -1,4 +1,4 @@
-"""Tokenizers: byte-pair encoding, plain bytes, plain characters."""
+"""Tokenizers: byte-pair encoding, a unigram model, plain bytes, plain characters."""
 
 from __future__ import annotations
 
@@ -6,5 +6,6 @@ from zoo_builtin.tokenizers.bpe import BPE
 from zoo_builtin.tokenizers.byte import Byte
 from zoo_builtin.tokenizers.char import Char
 from zoo_builtin.tokenizers.reference import BPEReference
+from zoo_builtin.tokenizers.unigram import Unigram
 
-__all__ = ["BPE", "BPEReference", "Byte", "Char"]
+__all__ = ["BPE", "BPEReference", "Byte", "Char", "Unigram"]

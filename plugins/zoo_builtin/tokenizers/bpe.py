@@ -12,7 +12,7 @@ import numpy as np
 from zoo_builtin.tokenizers import streams
 from zoo_builtin.tokenizers.base import joined, offsets_of, several
 from zoo_builtin.tokenizers.byte_pairs import BytePairs, Merge, Rules
-from zoo_builtin.tokenizers.patterns import PATTERNS
+from zoo_builtin.tokenizers.patterns import last_cut
 from zoo_builtin.tokenizers.portions import PORTION, Piece, in_threads, portions
 
 if TYPE_CHECKING:
@@ -122,12 +122,7 @@ class BPE(BytePairs):
         yield piece[start:] if start else piece, special
 
     def _last_cut(self, text: bytes, start: int, end: int) -> int:
-        if self.pattern not in PATTERNS:
-            return start  # nobody knows how far the expression looks
-        from zoo_builtin.tokenizers.scan import last_cut
-        from zoo_builtin.tokenizers.unicode import character_classes
-
-        return int(last_cut(np.frombuffer(text, np.uint8), start, end, character_classes()))
+        return last_cut(self.pattern, text, start, end)
 
     @property
     def _encoder(self) -> Encoder:

@@ -99,3 +99,13 @@ def border_finder(
         return np.array(borders, dtype=np.int64)
 
     return find
+
+
+def last_cut(pattern: str, text: bytes, start: int, end: int) -> int:
+    """The last place in ``text[start:end]`` where pre-tokens end whatever follows, else ``start``."""
+    if pattern not in PATTERNS:
+        return start  # nobody knows how far the expression looks
+    from zoo_builtin.tokenizers import scan, unicode
+
+    classes = unicode.character_classes()
+    return int(scan.last_cut(np.frombuffer(text, np.uint8), start, end, classes))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import warnings
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from itertools import pairwise
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ from zoo_builtin.tokenizers.base import (
     number_special_tokens,
 )
 from zoo_builtin.tokenizers.byte_pairs import BYTES, MOST_TOKENS, spell, unspell
+from zoo_builtin.tokenizers.portions import in_threads, portions
 
 if TYPE_CHECKING:
     from zoo_builtin.tokenizers.unigram_model import Model
@@ -85,7 +86,7 @@ class Unigram(TableTokenizer):
         self.max_train_bytes = max_train_bytes
         self.shrink = shrink
         self.log_probs: dict[bytes, float] = {}
-        self._split = patterns.splitter(pattern)
+        self._find_borders = patterns.border_finder(pattern)
 
     @classmethod
     def from_pieces(
@@ -127,15 +128,14 @@ class Unigram(TableTokenizer):
         ``progress`` hears of "reading" and of "pruning". Warns if the text is too small for
         ``vocab_size``.
         """
+        from zoo_builtin.tokenizers.count import count_pre_tokens
         from zoo_builtin.tokenizers.unigram_train import learn_pieces
 
-        counts: Counter[bytes] = Counter()
-        for piece in self._ordinary_text(texts, files, progress, self.max_train_bytes):
-            ends = self._pre_token_ends(piece).tolist()
-            counts.update(piece[start:end] for start, end in pairwise([0, *ends]))
+        pieces = self._ordinary_text(texts, files, progress, self.max_train_bytes)
+        words = count_pre_tokens(self.pattern, portions((piece, -1) for piece in pieces))
         wanted = self.vocab_size - 256 - len(self.special_tokens)
         learnt, log_probs = learn_pieces(
-            counts, wanted, longest=self.max_token_bytes, shrink=self.shrink, progress=progress
+            *words, wanted, longest=self.max_token_bytes, shrink=self.shrink, progress=progress
         )
         if len(learnt) < wanted:
             warnings.warn(
@@ -160,20 +160,14 @@ class Unigram(TableTokenizer):
         """
         if not 0 <= alpha < math.inf:
             raise ValueError(f"alpha = {alpha} must be a number of at least 0")
-        self._trained()
         random = np.random.default_rng(seed)
-        special_ids = {
-            name.encode(): self.special_tokens[name] for name in self._allowed(allowed_special)
-        }
-        arrays = [
-            np.array([special_ids[piece]], dtype=np.int32)
-            if is_special
-            else self._ids[self._model.drawn(*self._texts(piece), alpha, random.random(len(piece)))]
-            for piece, is_special in streams.split(
-                streams.blocks(text), special_ids, self._last_cut
-            )
-        ]
-        return joined(arrays)
+
+        def draw(piece: bytes) -> np.ndarray:
+            draws = random.random(len(piece))
+            return self._ids[self._model.drawn(*self._pre_tokens(piece), alpha, draws)]
+
+        special_tokens = self._allowed(allowed_special)
+        return joined(self._map_pieces(draw, streams.blocks(text), special_tokens))
 
     def _install(self, log_probs: Mapping[bytes, float]) -> None:
         for piece, log_prob in log_probs.items():
@@ -190,8 +184,8 @@ class Unigram(TableTokenizer):
         self.log_probs = {
             piece: round(log_probs[piece] * GRID) / GRID for piece in (*BYTES, *learnt)
         }
-        self.__dict__.pop("_model", None)
-        self.__dict__.pop("_ids", None)
+        for made in ("_model", "_ids"):
+            self.__dict__.pop(made, None)
 
     @cached_property
     def _model(self) -> Model:
@@ -205,37 +199,52 @@ class Unigram(TableTokenizer):
     def _ids(self) -> np.ndarray:
         """(n,) int32: the ids of the model's pieces."""
         first = 256 + len(self.special_tokens)
-        ids = {
-            piece: index if index < 256 else index - 256 + first
-            for index, piece in enumerate(self.log_probs)
-        }
+        ids = dict(zip(self.log_probs, chain(range(256), count(first)), strict=False))
         return np.array([ids[piece] for piece in self._model.pieces], dtype=np.int32)
 
     def _encode_piece(self, piece: bytes) -> np.ndarray:
-        return self._ids[self._model.best(*self._texts(piece))]
+        return self._ids[self._model.best(*self._pre_tokens(piece))]
 
-    def _texts(self, piece: bytes) -> tuple[np.ndarray, np.ndarray]:
-        return np.frombuffer(piece, dtype=np.uint8), self._pre_token_ends(piece)
+    def _encode_chunks(
+        self,
+        chunks: Iterable[bytes],
+        special_tokens: Collection[str],
+        threads: int | None = 1,
+    ) -> Iterator[np.ndarray]:
+        return self._map_pieces(self._encode_piece, chunks, special_tokens, threads)
 
-    def _pre_token_ends(self, piece: bytes) -> np.ndarray:
-        """(n,) int64: where the pre-tokens of a piece end."""
+    def _map_pieces(
+        self,
+        ids_of: Callable[[bytes], np.ndarray],
+        chunks: Iterable[bytes],
+        special_tokens: Collection[str],
+        threads: int | None = 1,
+    ) -> Iterator[np.ndarray]:
+        """The ids of a stream of text, where ``ids_of`` gives those of ordinary pieces."""
+        self._trained()
+        special_ids = {name.encode(): self.special_tokens[name] for name in special_tokens}
+
+        def work(part: tuple[bytes, bool]) -> np.ndarray:
+            piece, is_special = part
+            return np.array([special_ids[piece]], np.int32) if is_special else ids_of(piece)
+
+        return in_threads(work, streams.split(chunks, special_ids, self._last_cut), threads)
+
+    def _pre_tokens(self, piece: bytes) -> tuple[np.ndarray, np.ndarray]:
+        """The bytes of a piece, (total,) uint8, and where its pre-tokens end, (n,) int64."""
         if self.pattern not in patterns.PATTERNS:
-            found = map(streams.from_str, self._split(streams.to_str(piece)))
-            return np.cumsum(np.fromiter(map(len, found), dtype=np.int64))
-        from zoo_builtin.tokenizers import scan, unicode
+            return np.frombuffer(piece, dtype=np.uint8), self._find_borders([piece])
+        from zoo_builtin.tokenizers.scan import NUMBERS, PADDING, pre_token_ends
+        from zoo_builtin.tokenizers.unicode import character_classes
 
-        data = np.frombuffer(piece + bytes(scan.PADDING), dtype=np.uint8)
+        data = np.frombuffer(piece + bytes(PADDING), dtype=np.uint8)
         ends = np.empty(len(piece), dtype=np.int64)
-        number, classes = scan.NUMBERS[self.pattern], unicode.character_classes()
-        return ends[: scan.pre_token_ends(data, len(piece), number, classes, ends)]
+        number = NUMBERS[self.pattern]
+        n_ends = pre_token_ends(data, len(piece), number, character_classes(), ends)
+        return data[: len(piece)], ends[:n_ends]
 
     def _last_cut(self, text: bytes, start: int, end: int) -> int:
-        if self.pattern not in patterns.PATTERNS:
-            return start  # the expression may look at any of the text
-        from zoo_builtin.tokenizers import scan, unicode
-
-        data = np.frombuffer(text + bytes(scan.PADDING), dtype=np.uint8)
-        return scan.last_cut(data, start, end, unicode.character_classes())
+        return patterns.last_cut(self.pattern, text, start, end)
 
     def _state(self) -> dict[str, Any]:
         self._trained()

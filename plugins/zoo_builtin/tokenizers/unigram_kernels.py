@@ -150,7 +150,7 @@ def losses(text, ends, edges, found, counts, log_probs, scores, steps, firsts, l
 
 @inline
 def sum_paths(text, start, end, edges, found, log_probs, sums, terms):
-    """Fill ``sums`` (length + 1,): from each place, log Σ of the paths' probabilities.
+    """Fill ``sums`` (length + 1,): from each place, log Σ of the probabilities of paths to the end.
 
     A path's probability is the product of its pieces'. So the share of the paths through i that go
     on with a piece to j is exp(log_probs[piece] + sums[j] − sums[i]).
@@ -212,9 +212,10 @@ def expected_counts(text, ends, weights, edges, found, log_probs, sums, terms, p
 
 @kernel
 def drawn_pieces(text, ends, draws, edges, found, log_probs, sums, terms, pieces):
-    """Fill ``pieces`` with a segmentation of each text, drawn by its probability; returns how many.
+    """Fill ``pieces`` with a segmentation of each text, drawn by its probability.
 
-    ``draws`` (len(text),) are uniform in [0, 1): that of a place chooses the piece to go on with.
+    Returns how many pieces there are. ``draws`` (len(text),) are uniform in [0, 1): that of a place
+    chooses the piece to go on with.
     """
     total = start = 0
     for end in ends:

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 
 from zoo_builtin.tokenizers import streams
 from zoo_builtin.tokenizers import unigram_kernels as kernels
+from zoo_builtin.tokenizers.portions import in_threads
 from zoo_builtin.tokenizers.unigram_model import Model, joined
 
 MOST_SEEDS = 1_000_000
 SLICE = 1024  # longer pre-tokens are cut, as one of megabytes has little to teach
+SHARES = 8  # parts of the text that threads share
 SEEN = 1.0  # pieces expected less often go first, however many
 PRIOR = 1.0  # how often each byte is taken to occur besides, as texts to come may have any
 TINY = 1e-9  # stands for a count of 0
+DECIMALS = 6  # what is compared, so that equals are equal whatever a machine's last bits
 
 
 def learn_pieces(
-    counts: Mapping[bytes, int],
+    text: np.ndarray,
+    ends: np.ndarray,
+    counts: np.ndarray,
     wanted: int,
     *,
     longest: int,
@@ -27,11 +33,12 @@ def learn_pieces(
 ) -> tuple[list[bytes], dict[bytes, float]]:
     """Up to ``wanted`` pieces, likelier ones first; log-probabilities of these and of all bytes.
 
-    ``counts`` says how often each pre-token occurs. Starts with all frequent substrings of up to
+    ``text`` (total,) uint8 holds the distinct pre-tokens end to end, ``ends`` (n,) says where each
+    one ends and ``counts`` (n,) how often it occurs. Starts with all frequent substrings of up to
     ``longest`` bytes. Then, in turns, a step of expectation-maximisation fits their probabilities,
     and those that the likelihood needs least are taken away, a share of 1 − ``shrink`` at a time.
     """
-    words = Words(counts, longest)
+    words = Words(text, ends, counts, longest)
     pieces, seen = words.seeds(max(wanted, MOST_SEEDS))
     model = Model(pieces, log_shares(seen))
     surplus = len(pieces) - 256 - wanted
@@ -43,7 +50,8 @@ def learn_pieces(
             progress("pruning", len(pieces) - len(keep), surplus)
     step(model, words)
     log_probs = log_shares(np.maximum(step(model, words), TINY))
-    learnt = [index for index in np.argsort(-log_probs, kind="stable") if not model.single[index]]
+    order = np.argsort(-log_probs.round(DECIMALS), kind="stable")
+    learnt = [index for index in order if not model.single[index]]
     by_piece = dict(zip(model.pieces, log_probs.tolist(), strict=True))
     return [model.pieces[index] for index in learnt], by_piece
 
@@ -51,15 +59,30 @@ def learn_pieces(
 class Words:
     """Distinct pre-tokens end to end, cut where they are very long, and how often each occurs."""
 
-    def __init__(self, counts: Mapping[bytes, int], longest: int) -> None:
-        words = [
-            (word[start : start + SLICE], count)
-            for word, count in counts.items()
-            for start in range(0, len(word), SLICE)
-        ]
+    def __init__(
+        self, text: np.ndarray, ends: np.ndarray, counts: np.ndarray, longest: int
+    ) -> None:
+        spelled = text.tobytes()
+        # In an order that depends on the text alone: sums of floats depend on the order.
+        words = sorted(
+            (spelled[cut : min(cut + SLICE, end)], count)
+            for (start, end), count in zip(
+                pairwise([0, *ends.tolist()]), counts.tolist(), strict=True
+            )
+            for cut in range(start, end, SLICE)
+        )
         self.text, self.ends = joined([word for word, _ in words])
         self.weights = np.array([count for _, count in words], dtype=np.int64)
         self.longest = longest
+
+    def shares(self) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """Text, ends and weights in parts for threads, the same ones however many threads."""
+        cuts = np.searchsorted(self.ends, np.arange(1, SHARES) * len(self.text) // SHARES)
+        for first, last in pairwise([0, *cuts.tolist(), len(self.ends)]):
+            start = self.ends[first - 1] if first else 0
+            ends = self.ends[first:last] - start
+            text = self.text[start : self.ends[last - 1]] if last > first else self.text[:0]
+            yield text, ends, self.weights[first:last]
 
     def seeds(self, most: int) -> tuple[list[bytes], np.ndarray]:
         """All bytes and up to ``most`` frequent substrings, sorted; how often each occurs.
@@ -105,7 +128,9 @@ def step(model: Model, words: Words, prior: float = PRIOR) -> np.ndarray:
     Each byte counts ``prior`` more than expected. The log-likelihood, with ``prior`` times the
     log-probabilities of the bytes added to it, never falls.
     """
-    _, expected = model.expect(words.text, words.ends, words.weights)
+    expected = np.zeros(len(model.pieces))
+    for _, counts in in_threads(lambda share: model.expect(*share), words.shares()):
+        expected += counts
     expected[model.single] += prior
     model.log_probs = log_shares(expected)
     return expected
@@ -118,7 +143,7 @@ def log_shares(counts: np.ndarray) -> np.ndarray:
 
 def survivors(model: Model, expected: np.ndarray, wanted: int, shrink: float) -> np.ndarray:
     """The numbers of all bytes and of the pieces that the likelihood needs most, in order."""
-    losses = model.losses(np.maximum(expected, TINY))
+    losses = model.losses(np.maximum(expected, TINY)).round(DECIMALS)
     seen = int((model.single | (expected >= SEEN)).sum())
     most = max(256 + wanted, min(seen, int(shrink * len(losses))))
     return np.sort(np.argsort(-losses, kind="stable")[:most])
