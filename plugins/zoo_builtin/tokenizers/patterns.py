@@ -102,7 +102,7 @@ def border_finder(
 
 
 def last_cut(pattern: str, text: bytes, start: int, end: int) -> int:
-    """The last place in ``text[start:end]`` where pre-tokens end whatever follows, else ``start``."""
+    """The last place in ``text[start:end]`` where a pre-token ends for sure, else ``start``."""
     if pattern not in PATTERNS:
         return start  # nobody knows how far the expression looks
     from zoo_builtin.tokenizers import scan, unicode
