@@ -48,6 +48,7 @@ def learn_merges(
     starts = ends[:common] + np.arange(common)  # where each of the common ones ends
     letters = np.zeros(n + 1 + PREFIX, dtype=np.uint8)
     fill_cells(text, ends, counts, cells, letters)
+    del text, ends
 
     n_tokens = 256 + wanted
     n_pairs = 2 * n + 65536  # at most: numpy takes memory only for what is used
@@ -66,8 +67,9 @@ def learn_merges(
         by_number=tie == "first",
     )
     parts = np.zeros((n_tokens, 2), dtype=np.int32)
-    places = np.empty(3 * n + 1, dtype=np.int32 if n < 2**31 else np.int64)
-    spans = np.empty((n_pairs, 2), dtype=np.int64)
+    number = np.int32 if 3 * n + 1 < 2**31 else np.int64
+    places = np.empty(3 * n + 1, dtype=number)
+    spans = np.empty((n_pairs, 2), dtype=number)
     queue = np.empty(n_pairs, dtype=np.int32)
     beside = np.zeros((4, n_tokens), dtype=np.int64)
     touched = np.empty((2, n_tokens), dtype=np.int32)
@@ -224,8 +226,8 @@ def count_byte_pairs(
     if longest < 2:
         return
     pairs, pair_counts = ranking.pairs, ranking.counts
-    number = queue[-65536:]  # of each pair; this end of the queue isn't used yet
-    seen = spans[-65536:, 0]
+    number = queue[-65536:]  # of each pair; the far ends of tables aren't used yet
+    seen = pair_counts[-65536:]
     seen[:] = 0
     for at in range(1, cells.size - 1):
         right = id_at(cells, at + 1)
