@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,6 +17,8 @@ from zoo_builtin.tokenizers.portions import PORTION, Piece, in_threads, portions
 
 if TYPE_CHECKING:
     from zoo_builtin.tokenizers.encode import Encoder
+
+MADE = ("_made_encoder", "_flattened")
 
 
 class BPE(BytePairs):
@@ -133,7 +135,7 @@ class BPE(BytePairs):
         return self._made_encoder
 
     def _prepare(self, byte_ids: list[int], rules: Rules, whole: dict[bytes, int]) -> None:
-        for made in ("_made_encoder", "_flattened"):
+        for made in MADE:
             self.__dict__.pop(made, None)
         self._lookups = byte_ids, rules, whole
 
@@ -151,6 +153,10 @@ class BPE(BytePairs):
         from zoo_builtin.tokenizers.decode import flattened
 
         return flattened(self._trained())
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For copies and pickles: without what is made at first use."""
+        return {name: value for name, value in vars(self).items() if name not in MADE}
 
     def _learn(self, pieces: Iterator[bytes], wanted: int) -> Iterator[Merge]:
         from zoo_builtin.tokenizers.count import count_pre_tokens

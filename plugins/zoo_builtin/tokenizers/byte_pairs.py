@@ -19,7 +19,7 @@ Merge = tuple[bytes, bytes]
 Tie = Literal["lexical", "first"]
 
 BYTES = [bytes([value]) for value in range(256)]
-MOST_TOKENS = 1 << 21
+MOST_TOKENS = (1 << 21) - 1
 
 
 class Rules(NamedTuple):

@@ -47,7 +47,7 @@ def count_pre_tokens(
         except IndexError:
             counts = Counts()
         pieces = [piece for piece, _ in portion]
-        borders = find_borders(pieces) if find_borders else np.empty(0, dtype=np.int64)
+        borders = find_borders(pieces, None) if find_borders else np.empty(0, dtype=np.int64)
         counts.add(pieces, number, classes, borders)
         idle.append(counts)
 

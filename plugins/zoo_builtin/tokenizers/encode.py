@@ -103,13 +103,7 @@ class Encoder:
 
         A piece whose entry in ``specials`` is not negative is that id.
         """
-        borders = NO_BORDERS
-        if self.find_borders is not None:
-            # A special token has no borders: it isn't looked into.
-            borders = self.find_borders(
-                b"" if specials and specials[number] >= 0 else piece
-                for number, piece in enumerate(pieces)
-            )
+        borders = self.find_borders(pieces, specials) if self.find_borders else NO_BORDERS
         return self._encode(pieces, specials, self.pattern, borders)
 
     def _encode(
@@ -277,7 +271,7 @@ def remember(memory, at, low, high, data, start, length, ring, listed, out, n, c
         about = np.uint64(count) << COUNT_SHIFT | first | two & SECOND
         memory[at + 3] = load64(out, 4 * n + 8)
     else:
-        needed = count + ((length + 3) >> 2)
+        needed = count + (((length + 7) >> 3 << 1) if length > SHORT_KEY else 0)
         when = listed[0]
         if (when & (RING - 1)) + needed > RING:
             when = (when | (RING - 1)) + 1

@@ -8,11 +8,12 @@ back if it has become rarer. So a merge looks at nothing but its own places and 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 
 from zoo_builtin.tokenizers.byte_pairs import Merge, Tie, printable_order
-from zoo_builtin.tokenizers.jit import inline, kernel
+from zoo_builtin.tokenizers.jit import inline, kernel, load64
 
 # A cell a byte, and one between pre-tokens: the id of the token (21 bits) that begins or ends
 # there, and how often the pre-token occurs (11 bits), or, if it is more, MANY.
@@ -24,6 +25,8 @@ BORDER = GONE - 1
 
 # What a kernel remembers from call to call.
 N_TOKENS, N_PAIRS, N_PLACES, N_QUEUED = range(4)
+
+PREFIX = 8
 
 PATIENCE = 1 << 23  # places to look at before a call returns
 
@@ -43,35 +46,37 @@ def learn_merges(
     cells = np.empty(n + 1, dtype=np.uint32)
     common = np.searchsorted(-counts, -MANY, side="right")
     starts = ends[:common] + np.arange(common)  # where each of the common ones ends
-    fill_cells(text, ends, counts, cells)
+    letters = np.zeros(n + 1 + PREFIX, dtype=np.uint8)
+    fill_cells(text, ends, counts, cells, letters)
 
     n_tokens = 256 + wanted
-    lengths = np.ones(n_tokens, dtype=np.int32)
-    parts = np.zeros((n_tokens, 2), dtype=np.int32)
-    # Of single bytes and of what they make, so that ties need no look at the bytes themselves.
+    n_pairs = 2 * n + 65536  # at most: numpy takes memory only for what is used
     order = np.arange(n_tokens)
     order[:256] = printable_order()
-    # Places, pairs: numpy takes memory for what is used only.
+    prefixes = np.zeros(n_tokens, dtype=np.uint64)
+    prefixes[:256] = np.arange(256, dtype=np.uint64) << np.uint64(56)
+    ranking = Ranking(
+        counts=np.empty(n_pairs, dtype=np.int64),
+        pairs=np.empty((n_pairs, 2), dtype=np.int32),
+        lengths=np.ones(n_tokens, dtype=np.int32),
+        prefixes=prefixes,
+        seen_at=np.zeros(n_tokens, dtype=np.int64),
+        letters=letters,
+        order=order,
+        by_number=tie == "first",
+    )
+    parts = np.zeros((n_tokens, 2), dtype=np.int32)
     places = np.empty(3 * n + 1, dtype=np.int32 if n < 2**31 else np.int64)
-    n_pairs = 2 * n + 65536
-    pairs = np.empty((n_pairs, 2), dtype=np.int32)
     spans = np.empty((n_pairs, 2), dtype=np.int64)
-    pair_counts = np.empty(n_pairs, dtype=np.int64)
     queue = np.empty(n_pairs, dtype=np.int32)
     beside = np.zeros((4, n_tokens), dtype=np.int64)
     touched = np.empty((2, n_tokens), dtype=np.int32)
-    prefixes = np.zeros(n_tokens, dtype=np.uint64)
-    prefixes[:256] = np.arange(256, dtype=np.uint64) << np.uint64(56)
     state = np.zeros(4, dtype=np.int64)
     state[N_TOKENS] = 256
     tokens = [bytes([value]) for value in range(256)]
     longest = max_token_bytes or np.iinfo(np.int32).max
-    first = tie == "first"
 
-    tables = (
-        cells, counts, starts, lengths, parts, order, prefixes, places, pairs, spans, pair_counts,
-        queue, first,
-    )  # fmt: skip
+    tables = (cells, counts, starts, parts, places, spans, queue, ranking)
     count_byte_pairs(*tables, longest, state)
     done = 256
     while done < n_tokens:
@@ -85,7 +90,7 @@ def learn_merges(
 
 
 @kernel
-def fill_cells(text, ends, counts, cells):
+def fill_cells(text, ends, counts, cells, letters):
     start = at = 0
     cells[0] = BORDER
     for word in range(ends.size):
@@ -93,6 +98,7 @@ def fill_cells(text, ends, counts, cells):
         for k in range(start, ends[word]):
             at += 1
             cells[at] = weight | text[k]
+            letters[at] = text[k]
         at += 1
         cells[at] = BORDER
         start = ends[word]
@@ -120,58 +126,67 @@ def id_at(cells, place):
     return np.int64(cells[place] & ID)
 
 
+class Ranking(NamedTuple):
+    """What says which pair is merged first."""
+
+    counts: np.ndarray
+    """int64: how often each pair was seen when it was last counted."""
+    pairs: np.ndarray
+    """(…, 2) int32: its two tokens."""
+    lengths: np.ndarray
+    """int32: how many bytes each token has."""
+    prefixes: np.ndarray
+    """uint64: the first PREFIX bytes of each token, the first highest."""
+    seen_at: np.ndarray
+    """int64: the cell where each longer token was seen."""
+    letters: np.ndarray
+    """uint8: the byte of each cell."""
+    order: np.ndarray
+    """int64: the number of each token, for ``tie = "first"``."""
+    by_number: bool
+
+
 # ── The queue ─────────────────────────────────────────────────────────────────────────────────────
 
 
 @inline
-def greater(one, other, parts, lengths, prefixes):
+def greater(one, other, ranking):
     """Whether a token's bytes come after another's in the order of dictionaries."""
-    if prefixes[one] != prefixes[other]:
-        return prefixes[one] > prefixes[other]
-    # Beyond eight bytes, or with bytes of 0 at the end: byte by byte, each found by descent.
-    n = min(lengths[one], lengths[other])
-    for k in range(n):
-        a = byte_at(one, k, parts, lengths)
-        b = byte_at(other, k, parts, lengths)
-        if a != b:
-            return a > b
-    return lengths[one] > lengths[other]
+    if ranking.prefixes[one] != ranking.prefixes[other]:
+        return ranking.prefixes[one] > ranking.prefixes[other]
+    n = min(ranking.lengths[one], ranking.lengths[other])
+    a = ranking.seen_at[one]
+    b = ranking.seen_at[other]
+    k = PREFIX
+    while k + 8 < n and load64(ranking.letters, a + k) == load64(ranking.letters, b + k):
+        k += 8
+    while k < n:
+        if ranking.letters[a + k] != ranking.letters[b + k]:
+            return ranking.letters[a + k] > ranking.letters[b + k]
+        k += 1
+    return ranking.lengths[one] > ranking.lengths[other]
 
 
 @inline
-def byte_at(token, k, parts, lengths):
-    while token >= 256:
-        left = parts[token, 0]
-        if k < lengths[left]:
-            token = left
-        else:
-            k -= lengths[left]
-            token = parts[token, 1]
-    return token
-
-
-@inline
-def before(one, other, pair_counts, pairs, parts, lengths, order, prefixes, first):
+def before(one, other, ranking):
     """Whether a pair is merged before another: the more frequent one, then as ``tie`` says."""
-    if pair_counts[one] != pair_counts[other]:
-        return pair_counts[one] > pair_counts[other]
+    if ranking.counts[one] != ranking.counts[other]:
+        return ranking.counts[one] > ranking.counts[other]
     for side in range(2):
-        a = pairs[one, side]
-        b = pairs[other, side]
+        a = ranking.pairs[one, side]
+        b = ranking.pairs[other, side]
         if a != b:
-            if first:
-                return order[a] < order[b]
-            return greater(a, b, parts, lengths, prefixes)
+            if ranking.by_number:
+                return ranking.order[a] < ranking.order[b]
+            return greater(a, b, ranking)
     return False
 
 
 @inline
-def sift_up(queue, k, added, pair_counts, pairs, parts, lengths, order, prefixes, first):
+def sift_up(queue, k, added, ranking):
     while k > 0:
         parent = (k - 1) >> 1
-        if not before(
-            added, queue[parent], pair_counts, pairs, parts, lengths, order, prefixes, first
-        ):
+        if not before(added, queue[parent], ranking):
             break
         queue[k] = queue[parent]
         k = parent
@@ -179,7 +194,7 @@ def sift_up(queue, k, added, pair_counts, pairs, parts, lengths, order, prefixes
 
 
 @inline
-def sift_down(queue, size, pair_counts, pairs, parts, lengths, order, prefixes, first):
+def sift_down(queue, size, ranking):
     """Puts the pair at the top where it belongs."""
     moved = queue[0]
     k = 0
@@ -188,13 +203,10 @@ def sift_down(queue, size, pair_counts, pairs, parts, lengths, order, prefixes, 
         if child >= size:
             break
         if child + 1 < size and before(
-            queue[child + 1], queue[child], pair_counts, pairs, parts, lengths, order, prefixes,
-            first,
+            queue[child + 1], queue[child], ranking,
         ):  # fmt: skip
             child += 1
-        if not before(
-            queue[child], moved, pair_counts, pairs, parts, lengths, order, prefixes, first
-        ):
+        if not before(queue[child], moved, ranking):
             break
         queue[k] = queue[child]
         k = child
@@ -206,12 +218,12 @@ def sift_down(queue, size, pair_counts, pairs, parts, lengths, order, prefixes, 
 
 @kernel
 def count_byte_pairs(
-    cells, counts, starts, lengths, parts, order, prefixes, places, pairs, spans, pair_counts,
-    queue, first, longest, state,
+    cells, counts, starts, parts, places, spans, queue, ranking, longest, state,
 ):  # fmt: skip
     """Puts all pairs of bytes in the queue, with their places."""
     if longest < 2:
         return
+    pairs, pair_counts = ranking.pairs, ranking.counts
     number = queue[-65536:]  # of each pair; this end of the queue isn't used yet
     seen = spans[-65536:, 0]
     seen[:] = 0
@@ -237,15 +249,15 @@ def count_byte_pairs(
             places[spans[pair, 1]] = at
             spans[pair, 1] += 1
     for pair in range(n):
-        sift_up(queue, pair, pair, pair_counts, pairs, parts, lengths, order, prefixes, first)
+        sift_up(queue, pair, pair, ranking)
     state[N_PAIRS] = state[N_QUEUED] = n
     state[N_PLACES] = end
 
 
 @kernel
 def merge_pairs(
-    cells, counts, starts, lengths, parts, order, prefixes, places, pairs, spans, pair_counts,
-    queue, first, beside, touched, longest, min_frequency, state,
+    cells, counts, starts, parts, places, spans, queue, ranking, beside, touched, longest,
+    min_frequency, state,
 ):  # fmt: skip
     """Merges pair after pair for a while; False when there is nothing left to merge."""
     weights_left, weights_right, numbers_left, numbers_right = (
@@ -255,6 +267,8 @@ def merge_pairs(
         beside[3],
     )
     touched_left, touched_right = touched[0], touched[1]
+    pairs, pair_counts = ranking.pairs, ranking.counts
+    lengths, prefixes = ranking.lengths, ranking.prefixes
     looked_at = 0
     while state[N_TOKENS] < lengths.size:
         if looked_at > PATIENCE:
@@ -287,13 +301,7 @@ def merge_pairs(
                 sift_down(
                     queue,
                     state[N_QUEUED],
-                    pair_counts,
-                    pairs,
-                    parts,
-                    lengths,
-                    order,
-                    prefixes,
-                    first,
+                    ranking,
                 )
             continue
         if count < min_frequency:
@@ -305,15 +313,14 @@ def merge_pairs(
         parts[new, 0] = left
         parts[new, 1] = right
         lengths[new] = lengths[left] + lengths[right]
+        ranking.seen_at[new] = places[begin]
         prefixes[new] = prefixes[left]
-        if lengths[left] < 8:
+        if lengths[left] < PREFIX:
             prefixes[new] |= prefixes[right] >> np.uint64(8 * lengths[left])
         state[N_QUEUED] -= 1
         queue[0] = queue[state[N_QUEUED]]
         if state[N_QUEUED] > 0:
-            sift_down(
-                queue, state[N_QUEUED], pair_counts, pairs, parts, lengths, order, prefixes, first
-            )
+            sift_down(queue, state[N_QUEUED], ranking)
         kept = begin
         for k in range(begin, end):
             at = places[k]
@@ -390,13 +397,7 @@ def merge_pairs(
                 queue,
                 state[N_QUEUED],
                 pair,
-                pair_counts,
-                pairs,
-                parts,
-                lengths,
-                order,
-                prefixes,
-                first,
+                ranking,
             )
             state[N_QUEUED] += 1
         state[N_PAIRS] = n_pairs

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import regex
@@ -82,16 +82,26 @@ def splitter(pattern: str) -> Callable[[str], list[str]]:
     return split
 
 
-def border_finder(pattern: str) -> Callable[[Iterable[bytes]], np.ndarray]:
-    """Pieces of text -> where their pre-tokens end, (n,) int64, the pieces lying end to end."""
+def border_finder(
+    pattern: str,
+) -> Callable[[Sequence[bytes], Sequence[int] | None], np.ndarray]:
+    """Pieces of text -> where their pre-tokens end, (n,) int64, the pieces lying end to end.
+
+    A piece whose entry in the second argument is not negative is a special token: it isn't looked
+    into, and has no borders.
+    """
     split = splitter(pattern)
 
-    def find(pieces: Iterable[bytes]) -> np.ndarray:
-        lengths = [
-            len(streams.from_str(pre_token))
-            for piece in pieces
-            for pre_token in split(streams.to_str(piece))
-        ]
-        return np.cumsum(lengths, dtype=np.int64)
+    def find(pieces: Sequence[bytes], specials: Sequence[int] | None = None) -> np.ndarray:
+        borders: list[int] = []
+        start = 0
+        for number, piece in enumerate(pieces):
+            if specials is None or specials[number] < 0:
+                end = start
+                for pre_token in split(streams.to_str(piece)):
+                    end += len(streams.from_str(pre_token))
+                    borders.append(end)
+            start += len(piece)
+        return np.array(borders, dtype=np.int64)
 
     return find

@@ -43,25 +43,29 @@ def character(data, i, end, classes):
     lead = load8(data, i)
     if lead < 0x80:
         return 8 + classes[lead]
-    if 0xC2 <= lead < 0xF5:
-        second = load8(data, i + 1)
-        if i + 1 < end and second & 0xC0 == 0x80:
-            if lead < 0xE0:
-                return 16 + classes[(lead & 0x1F) << 6 | second & 0x3F]
-            third = load8(data, i + 2)
-            if i + 2 < end and third & 0xC0 == 0x80:
-                if lead < 0xF0:
-                    point = (lead & 0xF) << 12 | (second & 0x3F) << 6 | third & 0x3F
-                    if point >= 0x800 and not 0xD800 <= point < 0xE000:
-                        return 24 + classes[point]
-                    return 8 + OTHER
-                fourth = load8(data, i + 3)
-                if i + 3 < end and fourth & 0xC0 == 0x80:
-                    point = (lead & 7) << 18 | (second & 0x3F) << 12 | (third & 0x3F) << 6
-                    point |= fourth & 0x3F
-                    if 0x10000 <= point < 0x110000:
-                        return 32 + classes[point]
-    return 8 + OTHER
+    second = load8(data, i + 1) if i + 1 < end else 0
+    third = load8(data, i + 2) if i + 2 < end else 0
+    fourth = load8(data, i + 3) if i + 3 < end else 0
+    return long_character(lead, second, third, fourth, classes)
+
+
+@kernel  # not inline: it is called in many places, and compiling would take as much longer
+def long_character(lead, second, third, fourth, classes):
+    """The same for a character that isn't ASCII."""
+    if 0xC2 <= lead < 0xF5 and second & 0xC0 == 0x80:
+        if lead < 0xE0:
+            return np.intp(16 + classes[(lead & 0x1F) << 6 | second & 0x3F])
+        if third & 0xC0 == 0x80:
+            if lead < 0xF0:
+                point = (lead & 0xF) << 12 | (second & 0x3F) << 6 | third & 0x3F
+                if point >= 0x800 and not 0xD800 <= point < 0xE000:
+                    return np.intp(24 + classes[point])
+            elif fourth & 0xC0 == 0x80:
+                point = (lead & 7) << 18 | (second & 0x3F) << 12 | (third & 0x3F) << 6
+                point |= fourth & 0x3F
+                if 0x10000 <= point < 0x110000:
+                    return np.intp(32 + classes[point])
+    return np.intp(8 + OTHER)
 
 
 @inline

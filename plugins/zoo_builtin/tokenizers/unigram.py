@@ -168,9 +168,7 @@ class Unigram(TableTokenizer):
         arrays = [
             np.array([special_ids[piece]], dtype=np.int32)
             if is_special
-            else self._ids[
-                self._model.drawn(*self._texts(piece), alpha, random.random(len(piece)))
-            ]
+            else self._ids[self._model.drawn(*self._texts(piece), alpha, random.random(len(piece)))]
             for piece, is_special in streams.split(
                 streams.blocks(text), special_ids, self._last_cut
             )
@@ -207,7 +205,10 @@ class Unigram(TableTokenizer):
     def _ids(self) -> np.ndarray:
         """(n,) int32: the ids of the model's pieces."""
         first = 256 + len(self.special_tokens)
-        ids = {piece: index if index < 256 else index - 256 + first for index, piece in enumerate(self.log_probs)}
+        ids = {
+            piece: index if index < 256 else index - 256 + first
+            for index, piece in enumerate(self.log_probs)
+        }
         return np.array([ids[piece] for piece in self._model.pieces], dtype=np.int32)
 
     def _encode_piece(self, piece: bytes) -> np.ndarray:

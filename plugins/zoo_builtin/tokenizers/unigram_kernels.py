@@ -150,7 +150,7 @@ def losses(text, ends, edges, found, counts, log_probs, scores, steps, firsts, l
 
 @inline
 def sum_paths(text, start, end, edges, found, log_probs, sums, terms):
-    """Fill ``sums`` (length + 1,): from each place, log Σ of the probabilities of the paths to the end.
+    """Fill ``sums`` (length + 1,): from each place, log Σ of the paths' probabilities.
 
     A path's probability is the product of its pieces'. So the share of the paths through i that go
     on with a piece to j is exp(log_probs[piece] + sums[j] − sums[i]).
@@ -178,9 +178,7 @@ def sum_paths(text, start, end, edges, found, log_probs, sums, terms):
 
 
 @kernel
-def expected_counts(
-    text, ends, weights, edges, found, log_probs, sums, terms, passes, counts
-):
+def expected_counts(text, ends, weights, edges, found, log_probs, sums, terms, passes, counts):
     """Add to ``counts`` how often each piece is expected; returns the texts' log-likelihood.
 
     A text counts ``weights`` times. How often its segmentations pass a place is carried from left
@@ -214,7 +212,7 @@ def expected_counts(
 
 @kernel
 def drawn_pieces(text, ends, draws, edges, found, log_probs, sums, terms, pieces):
-    """Fill ``pieces`` with a segmentation of each text, drawn by its probability; returns their number.
+    """Fill ``pieces`` with a segmentation of each text, drawn by its probability; returns how many.
 
     ``draws`` (len(text),) are uniform in [0, 1): that of a place chooses the piece to go on with.
     """
