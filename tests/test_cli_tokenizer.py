@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
+import os
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -120,6 +122,8 @@ def test_any_option_can_be_set(text_file: Path, tmp_path: Path) -> None:
         ("train empty.txt --vocab-size 256 -o new", "vocab_size = 256 is too small"),
         ("train empty.txt --set vocab_sizes=3 -o new", "did you mean 'vocab_size'?"),
         ("train empty.txt --set vocab_size -o new", "expected PATH=VALUE"),
+        ("train tiny.toml --pattern gtp2 -o new", "no pattern named 'gtp2'; did you mean 'gpt2'?"),
+        ("inspect tiny.toml", "tiny.toml: no tokenizer that can be read (a folder with"),
         ("train tiny.toml --name byte --vocab-size 300 -o new", "no such option"),
         ("encode x --tokenizer runs/tiny-1 --threads 2", "--threads is for a file"),
         ("encode x --tokenizer runs/tiny-1 -o ids.txt", "must end in .npy or .bin"),
@@ -173,6 +177,59 @@ def test_a_failed_training_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_nothing_lies_beside_the_place_while_it_trains(
+    text_file: Path, tmp_path: Path, monkeypatch: Any
+) -> None:
+    seen = []
+    train = BPE.train
+
+    def watched(self: BPE, *args: Any, **more: Any) -> None:
+        seen.extend(tmp_path.iterdir())
+        train(self, *args, **more)
+
+    monkeypatch.setattr(BPE, "train", watched)
+    assert main(["tokenizer", "train", str(text_file), "-o", f"{tmp_path}/new"]) == 0
+    assert seen == []
+    assert list(tmp_path.iterdir()) == [tmp_path / "new"]
+
+
+@posix
+@pytest.mark.parametrize(
+    "args",
+    [
+        "train tiny.toml -o shut/new",
+        "encode --file tiny.toml --tokenizer runs/tiny-1 -o shut/new.npy",
+        "encode x --tokenizer runs/tiny-1 -o shut/new.bin",
+        "export bpe --format gpt2 -o shut/new",
+    ],
+)
+def test_a_place_that_cannot_be_written_is_named_before_the_work(
+    args: str, bpe: str, capsys: pytest.CaptureFixture[str], monkeypatch: Any
+) -> None:
+    def refused(path: Path, *_: Any, **__: Any) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    def forbidden(*_: Any, **__: Any) -> None:
+        raise AssertionError
+
+    opened, made = Path.open, Path.mkdir
+    Path("shut").mkdir(exist_ok=True)
+
+    def open_outside(path: Path, *args: Any, **more: Any) -> Any:
+        return (refused if path.parent.name == "shut" else opened)(path, *args, **more)
+
+    def make_outside(path: Path, *args: Any, **more: Any) -> None:
+        (refused if path.parent.name == "shut" else made)(path, *args, **more)
+
+    monkeypatch.setattr(Path, "open", open_outside)
+    monkeypatch.setattr(Path, "mkdir", make_outside)
+    monkeypatch.setattr(BPE, "train", forbidden)
+    said = error_of(capsys, "tokenizer", *args.replace("bpe", bpe).split())
+    assert said.startswith("error: shut/new")
+    assert said.endswith(": Permission denied\n")
+    assert said.count("\n") == 1
+
+
 # ── encode, decode ────────────────────────────────────────────────────────────────────────────────
 
 
@@ -200,7 +257,7 @@ def test_a_file_comes_back_exactly(
     stored = np.load(ids) if suffix == ".npy" else np.fromfile(ids, "<u2")
     assert stored.dtype == np.uint16
     assert said.startswith(f"{ids}: {len(stored):,} ids, {len(raw) / len(stored):.2f} bytes per")
-    assert said.rstrip().endswith("MB/s")
+    assert said.rstrip().endswith("B/s")
     assert main(["tokenizer", "decode", "--file", ids, *flags]) == 0
     assert capsysbinary.readouterr().out == raw
     assert not list(tmp_path.glob(".*"))

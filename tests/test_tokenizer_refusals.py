@@ -288,8 +288,8 @@ def test_a_folder_with_two_vocabularies_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "what"),
     [
-        ({}, "pass pattern=gpt2|cl100k"),
-        ({"pattern": 5}, "pass pattern="),
+        ({}, "give the pattern .gpt2, cl100k"),
+        ({"pattern": 5}, "give the pattern"),
         ({"pattern": "(", "special_tokens": None}, "pattern '\\('"),
         ({"pattern": "gpt2", "special_tokens": {EOT: 300}}, "no token has the id 256.*can fill"),
         ({"pattern": "gpt2", "special_tokens": {EOT: 5}}, "special_tokens: .* the id 5, as has"),

@@ -137,14 +137,11 @@ def load_tokenizer(path: str | Path, **options: Any) -> Tokenizer:
     if found is not None:
         return found
     try:
-        if path.is_file():
-            raise ZooError("a run is a folder")
         run = open_run(path)
     except ZooError as error:
-        raise ZooError(
-            f"{path}: no tokenizer that can be read (a folder with a {about.name}, a run, "
-            f"{', '.join(readable())} can); as a run: {error}"
-        ) from None
+        as_run = f". As a run: {error}" if (path / "checkpoints").is_dir() else ""
+        known = "; ".join((f"a folder with a {about.name}", "a run", *readable()))
+        raise ZooError(f"{path}: no tokenizer that can be read ({known}){as_run}") from None
     refuse_options(path, options)
     return run.tokenizer
 

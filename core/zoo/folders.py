@@ -30,8 +30,7 @@ def whole_folder(
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     remove_abandoned(folder.parent, abandoned_after)
-    unfinished = _hidden_name(folder.parent)
-    unfinished.mkdir()
+    unfinished = _make_hidden(folder)
     try:
         yield unfinished
         sync_tree(unfinished)
@@ -45,6 +44,12 @@ def whole_folder(
         sync_dir(folder.parent)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def check_place(folder: Path) -> None:
+    """Raises now the OSError that ``whole_folder`` would raise after long work."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    _make_hidden(folder).rmdir()
 
 
 @contextmanager
@@ -95,6 +100,17 @@ def sync_tree(folder: Path) -> None:
             with path.open("r+b") as file:  # Windows flushes only what may be written
                 os.fsync(file.fileno())
     sync_dir(folder)
+
+
+def _make_hidden(folder: Path) -> Path:
+    """A new folder beside this one, which errors name."""
+    hidden = _hidden_name(folder.parent)
+    try:
+        hidden.mkdir()
+    except OSError as error:
+        error.filename = str(folder)
+        raise
+    return hidden
 
 
 def _hidden_name(parent: Path) -> Path:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import sys
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from zoo.errors import ZooError
 
@@ -38,13 +41,28 @@ def _platform_cache() -> str:
 
 def write_atomically(path: Path, data: bytes) -> None:
     """Writes a file so that, whatever happens, ``path`` holds all of the old or all of the new."""
+    with replacing(path) as file:
+        file.write(data)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """Yields a file to fill that then takes the place of ``path``, durably.
+
+    After an error all is as before. What the operating system refuses it refuses of ``path``: its
+    errors don't name the hidden file beside it.
+    """
     temporary = unique_beside(path)
     try:
         with temporary.open("xb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
+    except OSError as error:
+        if str(error.filename) == str(temporary):
+            error.filename = str(path)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
     sync_dir(path.parent)

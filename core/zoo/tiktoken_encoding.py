@@ -12,6 +12,7 @@ import numpy as np
 from zoo.errors import ZooError, did_you_mean
 
 PREFIX = "tiktoken:"
+LONGEST_REASON = 100  # characters
 
 
 class TiktokenEncoding:
@@ -80,9 +81,11 @@ def load_tiktoken(name: str) -> TiktokenEncoding:
         with without_internet():
             return TiktokenEncoding(tiktoken.get_encoding(name))
     except Exception as error:  # whatever its way of fetching raises
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        reason = (str(error).splitlines() or [""])[0]
+        if len(reason) > LONGEST_REASON or not reason:  # as of one that repeats all it tried
+            reason = type(error).__name__
         raise ZooError(
-            f"{PREFIX}{name}: its data can't be had ({reason:.200}); tiktoken keeps what it has "
+            f"{PREFIX}{name}: its data can't be had ({reason}); tiktoken keeps what it has "
             "fetched once in the folder that TIKTOKEN_CACHE_DIR names"
         ) from error
 

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from zoo.errors import ZooError
-from zoo.paths import sync_dir, unique_beside
+from zoo.paths import replacing
 
 SUFFIXES = (".npy", ".bin")
 SHARD_TOKENS = 2**26
@@ -39,7 +39,6 @@ def write_ids(path: Path, arrays: Iterable[np.ndarray], vocab_size: int) -> int:
     if path.suffix not in SUFFIXES:
         raise ValueError(f"{path}: the name must end in .npy or .bin")
     dtype = dtype_for(vocab_size)
-    temporary = unique_beside(path)
     count = 0
 
     def header() -> bytes:
@@ -48,21 +47,14 @@ def write_ids(path: Path, arrays: Iterable[np.ndarray], vocab_size: int) -> int:
         text = f"{form!r:<117}\n".encode()
         return np.lib.format.magic(1, 0) + len(text).to_bytes(2, "little") + text
 
-    try:
-        with temporary.open("xb") as file:
-            file.write(header() if path.suffix == ".npy" else b"")
-            for array in arrays:
-                file.write(array.astype(dtype).data)
-                count += len(array)
-            if path.suffix == ".npy":
-                file.seek(0)
-                file.write(header())
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    sync_dir(path.parent)
+    with replacing(path) as file:
+        file.write(header() if path.suffix == ".npy" else b"")
+        for array in arrays:
+            file.write(array.astype(dtype).data)
+            count += len(array)
+        if path.suffix == ".npy":
+            file.seek(0)
+            file.write(header())
     return count
 
 

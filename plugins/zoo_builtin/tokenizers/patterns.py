@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import regex
 
+from zoo.errors import did_you_mean
 from zoo_builtin.tokenizers import streams
 
 PATTERNS = {
@@ -37,12 +38,17 @@ They differ in what may lead a word, in how many digits stay together, in whethe
 its case, and in where white space is cut.
 """
 
+WORD = regex.compile(r"[\w-]+")
+
 
 def compiled(pattern: str) -> regex.Pattern[str]:
     """A pattern by name, or a regular expression of the ``regex`` package.
 
-    Raises ValueError for an expression that is none, or that can match nothing at all.
+    Raises ValueError for an expression that is none, that can match nothing at all, or that is a
+    mere word: that was meant as a name.
     """
+    if pattern not in PATTERNS and WORD.fullmatch(pattern):
+        raise ValueError(f"no pattern named {pattern!r}{did_you_mean(pattern, PATTERNS)}")
     try:
         expression = regex.compile(PATTERNS.get(pattern, pattern))
     except regex.error as error:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from shlex import quote
+from typing import Any
 
 from zoo.cli.arguments import Parser, load_plugins
 from zoo.cli.tokenizer.loading import (
@@ -75,3 +77,13 @@ def run(args: argparse.Namespace) -> None:
         else:
             export(args.out, args.format)
     print(f"{args.out}: {tokenizer.vocab_size:,} ids, as {args.format} reads them")
+    if args.format == "tiktoken":
+        print(f"to read it, say what it doesn't hold: {' '.join(map(quote, left_out(tokenizer)))}")
+
+
+def left_out(tokenizer: Any) -> list[str]:
+    """The flags by which a rank file is read as the tokenizer that it was made of."""
+    flags = ["--pattern", tokenizer.pattern]
+    for name, number in tokenizer.special_tokens.items():
+        flags += ["--special-token", f"{name}={number}"]
+    return flags

@@ -66,7 +66,9 @@ def add_arguments(parser: Parser) -> None:
         help="a token never split or merged; the first one ends a document; may be repeated",
     )
     parser.add_argument(
-        "--pattern", metavar="NAME|REGEX", help="how text is cut before merging, such as o200k"
+        "--pattern",
+        metavar="NAME|REGEX",
+        help="how text is cut before merging: a name such as o200k, or an expression (slower)",
     )
     parser.add_argument(
         "--min-frequency", metavar="N", type=integer(1), help="merge no pair rarer than this"
@@ -97,7 +99,7 @@ def run(args: argparse.Namespace) -> None:
     load_plugins(args)
 
     from zoo.api import make, save_tokenizer
-    from zoo.folders import whole_folder
+    from zoo.folders import check_place, whole_folder
 
     try:
         options = given_options(args)
@@ -106,14 +108,15 @@ def run(args: argparse.Namespace) -> None:
         raise ZooError(str(error)) from None
     corpus = make("corpus", "text", files=args.files)
     files = plain_files(tokenizer, corpus)
+    check_place(args.out)
+    started = time.perf_counter()
+    with refusals(corpus.label), noted() as notes:
+        if files is None:
+            text = train_on_documents(tokenizer, corpus)
+        else:
+            text = train_on_files(tokenizer, files, options.get("max_train_bytes"))
+    seconds = time.perf_counter() - started
     with whole_folder(args.out, replace=True) as unfinished:
-        started = time.perf_counter()
-        with refusals(corpus.label), noted() as notes:
-            if files is None:
-                text = train_on_documents(tokenizer, corpus)
-            else:
-                text = train_on_files(tokenizer, files, options.get("max_train_bytes"))
-        seconds = time.perf_counter() - started
         save_tokenizer(tokenizer, args.name, unfinished)
     asked = options.get("vocab_size")
     if isinstance(asked, int) and (tokenizer.vocab_size or 0) < asked and not notes:

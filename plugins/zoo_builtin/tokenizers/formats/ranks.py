@@ -45,8 +45,8 @@ def read(
     """
     if not isinstance(pattern, str):
         raise ValueError(
-            "a rank file doesn't say how text is cut before merging: pass pattern="
-            f"{'|'.join(PATTERNS)} or a regular expression"
+            "a rank file doesn't say how text is cut before merging: give the pattern "
+            f"({', '.join(PATTERNS)} or a regular expression)"
         )
     ranks = read_ranks(read_bytes(path))
     if isinstance(special_tokens, Mapping):
@@ -55,7 +55,9 @@ def read(
         names = [END_OF_TEXT] if special_tokens is None else check_names(special_tokens)
         specials = {name: len(ranks) + index for index, name in enumerate(names)}
     vocab = {rank: token for token, rank in ranks.items()}
-    check_gaps(vocab.keys() | set(specials.values()), " (special_tokens={text: id} can fill them)")
+    check_gaps(
+        vocab.keys() | set(specials.values()), "; special tokens with their ids can fill them"
+    )
     for name, index in specials.items():
         if index in vocab:
             raise ValueError(
