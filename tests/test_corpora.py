@@ -347,8 +347,8 @@ class Hub(BaseHTTPRequestHandler):
         digest = hashlib.sha256(b"" if self.lies else data).hexdigest()
         self.send_header("X-Linked-Etag", f'"{digest}"')
         self.end_headers()
+        self.sent.append((name, len(body)))  # first: who has the body may look at once
         self.wfile.write(body)
-        self.sent.append((name, len(body)))
 
 
 @pytest.fixture

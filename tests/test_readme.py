@@ -57,6 +57,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "recipes/tinystories.toml").write_text(SMALLER, encoding="utf-8")
     plugin = next(block for block in blocks("python") if "zoo_register" in block)
     (folder / "my_norms.py").write_text(plugin, encoding="utf-8")
+    (folder / "stories.txt").write_text(README, encoding="utf-8")
     return folder
 
 
