@@ -312,7 +312,7 @@ def test_what_save_wrote_is_loaded_by_folder_and_by_file(tokenizer, tmp_path: Pa
 def test_what_can_be_read_is_listed(tmp_path: Path) -> None:
     (tmp_path / "text.txt").write_text("Once upon a time 5\n")
     for path in (tmp_path, tmp_path / "text.txt", tmp_path / "absent"):
-        with pytest.raises(zoo.ZooError, match=r"component\.json, a run, .*vocab\.json.* can"):
+        with pytest.raises(zoo.ZooError, match=r"component\.json; a run; .*vocab\.json"):
             zoo.load_tokenizer(path)
 
 

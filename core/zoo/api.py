@@ -141,7 +141,8 @@ def load_tokenizer(path: str | Path, **options: Any) -> Tokenizer:
     except ZooError as error:
         as_run = f". As a run: {error}" if (path / "checkpoints").is_dir() else ""
         known = "; ".join((f"a folder with a {about.name}", "a run", *readable()))
-        raise ZooError(f"{path}: no tokenizer that can be read ({known}){as_run}") from None
+        what = "no tokenizer that can be read" if path.exists() else "no such file, folder or run"
+        raise ZooError(f"{path}: {what} ({known}){as_run}") from None
     refuse_options(path, options)
     return run.tokenizer
 
