@@ -137,6 +137,10 @@ def test_too_little_text_warns_and_gives_the_real_size() -> None:
 def test_unusable_arguments_are_refused() -> None:
     with pytest.raises(ValueError, match=r"vocab_size = 257 .* 2 special tokens are 258"):
         BPE(vocab_size=257, special_tokens=["<a>", "<b>"])
+    with pytest.raises(ValueError, match="2097152 is more than 2097151"):
+        BPE(vocab_size=1 << 21)
+    with pytest.raises(ValueError, match="4194305 merges are more than 4194304"):
+        BPE.from_vocab(PLAIN.vocab, [(b"a", b"b")] * ((1 << 22) + 1))
     with pytest.raises(ValueError, match="nothing to train on"):
         BPE().train()
     with pytest.raises(TypeError, match=r"write \[text\]"):

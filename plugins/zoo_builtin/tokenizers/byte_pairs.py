@@ -19,7 +19,8 @@ Merge = tuple[bytes, bytes]
 Tie = Literal["lexical", "first"]
 
 BYTES = [bytes([value]) for value in range(256)]
-MOST_TOKENS = (1 << 21) - 1
+MOST_TOKENS = (1 << 21) - 1  # kernels pack ids in 21 bits, where the greatest is none
+MOST_MERGES = 1 << 22
 
 
 class Rules(NamedTuple):
@@ -286,6 +287,8 @@ def ordinary_ids(tokens: list[bytes], special_tokens: dict[str, int]) -> dict[by
 
 def rules_of_merges(ids: dict[bytes, int], merges: Sequence[Merge]) -> Rules:
     """Merges rank in their order. Raises ValueError for one twice or with a token without id."""
+    if len(merges) > MOST_MERGES:
+        raise ValueError(f"{len(merges)} merges are more than {MOST_MERGES}")
     ranks: dict[tuple[int, int], int] = {}
     products = []
     for rank, (left, right) in enumerate(merges):
