@@ -375,6 +375,7 @@ def encode_pieces(
                         if count > 0:
                             n += count
                             continue
+                        memory[at + 2] = 0  # lost: its place is free
                 count = 0
                 if whole.slots.size > 0:
                     out[n] = id_of_whole(data, start, length, whole)
