@@ -8,12 +8,13 @@ back if it has become rarer. So a merge looks at nothing but its own places and 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from itertools import islice
 
 import numpy as np
 
 from zoo_builtin.tokenizers.byte_pairs import Merge, Tie, printable_order
-from zoo_builtin.tokenizers.jit import inline, kernel, load64
+from zoo_builtin.tokenizers.jit import inline, kernel
+from zoo_builtin.tokenizers.ranking import PREFIX, Ranking, sift_down, sift_up
 
 # A cell a byte, and one between pre-tokens: the id of the token (21 bits) that begins or ends
 # there, and how often the pre-token occurs (11 bits), or, if it is more, MANY.
@@ -25,8 +26,6 @@ BORDER = GONE - 1
 
 # What a kernel remembers from call to call.
 N_TOKENS, N_PAIRS, N_PLACES, N_QUEUED = range(4)
-
-PREFIX = 8
 
 PATIENCE = 1 << 23  # places to look at before a call returns
 
@@ -41,14 +40,43 @@ def learn_merges(
     max_token_bytes: int | None = None,
     tie: Tie = "lexical",
 ) -> Iterator[Merge]:
-    """As ``reference.learn_merges``, for pre-tokens that lie end to end, the commonest first."""
-    n = len(text) + len(ends)
+    """As ``reference.learn_merges``, for pre-tokens that lie end to end, the commonest first.
+
+    Most pairs occur once and are never merged unless the text is small. So they are left out at
+    first, which changes nothing as long as there are others, and taken in if there are too few.
+    """
+    longest = max_token_bytes or np.iinfo(np.int32).max
+    letters = np.zeros(len(text) + len(ends) + 1 + PREFIX, dtype=np.uint8)
+    set_apart(text, ends, letters)
+    del text
+    done = 0
+    for floor in sorted({max(2, min_frequency), min_frequency}, reverse=True):
+        merges = learn_frequent(letters, ends, counts, wanted, floor, longest, tie)
+        for merge in islice(merges, done, None):
+            yield merge
+            done += 1
+        if done == wanted:
+            return
+
+
+def learn_frequent(
+    letters: np.ndarray,
+    ends: np.ndarray,
+    counts: np.ndarray,
+    wanted: int,
+    min_frequency: int,
+    longest: int,
+    tie: Tie,
+) -> Iterator[Merge]:
+    """The merges of pairs that occur at least so often, of at most ``longest`` bytes together.
+
+    ``letters`` is the text with a byte between pre-tokens, so that each has a cell of its own.
+    """
+    n = len(letters) - PREFIX - 1
     cells = np.empty(n + 1, dtype=np.uint32)
     common = np.searchsorted(-counts, -MANY, side="right")
     starts = ends[:common] + np.arange(common)  # where each of the common ones ends
-    letters = np.zeros(n + 1 + PREFIX, dtype=np.uint8)
-    fill_cells(text, ends, counts, cells, letters)
-    del text, ends
+    fill_cells(letters, ends, counts, cells)
 
     n_tokens = 256 + wanted
     n_pairs = 2 * n + 65536  # at most: numpy takes memory only for what is used
@@ -76,8 +104,6 @@ def learn_merges(
     state = np.zeros(4, dtype=np.int64)
     state[N_TOKENS] = 256
     tokens = [bytes([value]) for value in range(256)]
-    longest = max_token_bytes or np.iinfo(np.int32).max
-
     tables = (cells, counts, starts, parts, places, spans, queue, ranking)
     count_byte_pairs(*tables, longest, state)
     done = 256
@@ -92,18 +118,25 @@ def learn_merges(
 
 
 @kernel
-def fill_cells(text, ends, counts, cells, letters):
-    start = at = 0
-    cells[0] = BORDER
+def set_apart(text, ends, letters):
+    """Copies pre-tokens with a byte of 0 before each."""
+    start = 0
+    for word in range(ends.size):
+        for k in range(start, ends[word]):
+            letters[k + word + 1] = text[k]
+        start = ends[word]
+
+
+@kernel
+def fill_cells(letters, ends, counts, cells):
+    at = 0
     for word in range(ends.size):
         weight = np.uint32(min(counts[word], MANY)) << ID_BITS
-        for k in range(start, ends[word]):
-            at += 1
-            cells[at] = weight | text[k]
-            letters[at] = text[k]
-        at += 1
         cells[at] = BORDER
-        start = ends[word]
+        for k in range(at + 1, ends[word] + word + 1):
+            cells[k] = weight | letters[k]
+        at = ends[word] + word + 1
+    cells[at] = BORDER
 
 
 @inline
@@ -126,93 +159,6 @@ def weight_of(cell, place, counts, starts):
 @inline
 def id_at(cells, place):
     return np.int64(cells[place] & ID)
-
-
-class Ranking(NamedTuple):
-    """What says which pair is merged first."""
-
-    counts: np.ndarray
-    """int64: how often each pair was seen when it was last counted."""
-    pairs: np.ndarray
-    """(…, 2) int32: its two tokens."""
-    lengths: np.ndarray
-    """int32: how many bytes each token has."""
-    prefixes: np.ndarray
-    """uint64: the first PREFIX bytes of each token, the first highest."""
-    seen_at: np.ndarray
-    """int64: the cell where each longer token was seen."""
-    letters: np.ndarray
-    """uint8: the byte of each cell."""
-    order: np.ndarray
-    """int64: the number of each token, for ``tie = "first"``."""
-    by_number: bool
-
-
-# ── The queue ─────────────────────────────────────────────────────────────────────────────────────
-
-
-@inline
-def greater(one, other, ranking):
-    """Whether a token's bytes come after another's in the order of dictionaries."""
-    if ranking.prefixes[one] != ranking.prefixes[other]:
-        return ranking.prefixes[one] > ranking.prefixes[other]
-    n = min(ranking.lengths[one], ranking.lengths[other])
-    a = ranking.seen_at[one]
-    b = ranking.seen_at[other]
-    k = PREFIX
-    while k + 8 < n and load64(ranking.letters, a + k) == load64(ranking.letters, b + k):
-        k += 8
-    while k < n:
-        if ranking.letters[a + k] != ranking.letters[b + k]:
-            return ranking.letters[a + k] > ranking.letters[b + k]
-        k += 1
-    return ranking.lengths[one] > ranking.lengths[other]
-
-
-@inline
-def before(one, other, ranking):
-    """Whether a pair is merged before another: the more frequent one, then as ``tie`` says."""
-    if ranking.counts[one] != ranking.counts[other]:
-        return ranking.counts[one] > ranking.counts[other]
-    for side in range(2):
-        a = ranking.pairs[one, side]
-        b = ranking.pairs[other, side]
-        if a != b:
-            if ranking.by_number:
-                return ranking.order[a] < ranking.order[b]
-            return greater(a, b, ranking)
-    return False
-
-
-@inline
-def sift_up(queue, k, added, ranking):
-    while k > 0:
-        parent = (k - 1) >> 1
-        if not before(added, queue[parent], ranking):
-            break
-        queue[k] = queue[parent]
-        k = parent
-    queue[k] = added
-
-
-@inline
-def sift_down(queue, size, ranking):
-    """Puts the pair at the top where it belongs."""
-    moved = queue[0]
-    k = 0
-    while True:
-        child = 2 * k + 1
-        if child >= size:
-            break
-        if child + 1 < size and before(
-            queue[child + 1], queue[child], ranking,
-        ):  # fmt: skip
-            child += 1
-        if not before(queue[child], moved, ranking):
-            break
-        queue[k] = queue[child]
-        k = child
-    queue[k] = moved
 
 
 # ── Counting and merging ──────────────────────────────────────────────────────────────────────────
