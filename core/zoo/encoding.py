@@ -13,9 +13,7 @@ import shutil
 import sys
 import time
 import warnings
-from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
@@ -28,6 +26,7 @@ from zoo.folders import WEEK, resumed_folder, whole_folder
 from zoo.lock import only_one
 from zoo.paths import write_atomically
 from zoo.progress import amount, track
+from zoo.threads import side_by_side
 from zoo.tokens import TokenWriter, drop_after, dtype_for
 
 if TYPE_CHECKING:
@@ -190,7 +189,10 @@ def encode_split(
             for batch in batches(documents, SMALL_BATCH_BYTES):
                 advance(encode(batch))
         else:
-            with closing(side_by_side(encode, batches(documents, BATCH_BYTES))) as encoded:
+            in_one_thread = side_by_side(
+                encode, batches(documents, BATCH_BYTES), threads=1, ahead=READ_AHEAD
+            )
+            with closing(in_one_thread) as encoded:
                 for n_bytes in encoded:
                     advance(n_bytes)
         writer.sync()
@@ -198,27 +200,6 @@ def encode_split(
         raise nothing_in(corpus, split)
     checkpoint(split, writer.meta, True)
     return writer.meta
-
-
-def side_by_side(
-    work: Callable[[Batch], int], items: Iterable[Batch]
-) -> Generator[int, None, None]:
-    """``map(work, items)``, in that order, with the work in one other thread.
-
-    Leaves no work behind when it ends early.
-    """
-    waiting: deque[Future[int]] = deque()
-    with ThreadPoolExecutor(1, "encoding") as worker:
-        try:
-            for item in items:
-                waiting.append(worker.submit(work, item))
-                if len(waiting) > READ_AHEAD:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
 
 
 def batches(documents: Iterable[bytes], size: int) -> Iterator[Batch]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
@@ -19,6 +20,9 @@ from zoo_builtin.tokenizers import streams
 END_OF_TEXT = "<|endoftext|>"
 FILE_NAME = "tokenizer.json"
 FORMAT = "zoo-tokenizer-1"
+
+BYTES = [bytes([value]) for value in range(256)]
+MOST_TOKENS = (1 << 21) - 1  # kernels pack ids in 21 bits, where the greatest is none
 
 T = TypeVar("T")
 SelfTokenizer = TypeVar("SelfTokenizer", bound="TableTokenizer")
@@ -79,7 +83,7 @@ class TableTokenizer(ABC):
         self, text: str | bytes, *, allowed_special: bool | Collection[str] = False
     ) -> np.ndarray:
         """Text -> (n,) int32 ids."""
-        arrays = self._encode_chunks(streams.blocks(text), self._allowed(allowed_special))
+        arrays = self._encode_chunks(streams.blocks(text), self._special_ids(allowed_special))
         return joined(arrays)
 
     def encode_batch(
@@ -108,7 +112,7 @@ class TableTokenizer(ABC):
         """
         arrays = self._encode_chunks(
             (streams.to_bytes(chunk, "chunk of text") for chunk in chunks),
-            self._allowed(allowed_special),
+            self._special_ids(allowed_special),
         )
         return (token for array in arrays for token in array.tolist())
 
@@ -129,7 +133,7 @@ class TableTokenizer(ABC):
 
         Raises ValueError for another ending of ``out``.
         """
-        allowed = self._allowed(allowed_special)
+        special_ids = self._special_ids(allowed_special)
         total = Path(path).stat().st_size
 
         def told(chunks: Iterator[bytes]) -> Iterator[bytes]:
@@ -140,7 +144,7 @@ class TableTokenizer(ABC):
                 if progress:
                     progress("encoding", done, total)
 
-        arrays = self._encode_chunks(told(streams.file_blocks(path)), allowed, threads)
+        arrays = self._encode_chunks(told(streams.file_blocks(path)), special_ids, threads)
         return write_ids(Path(out), arrays, len(self._trained()))
 
     def decode_bytes(self, ids: Iterable[int]) -> bytes:
@@ -215,15 +219,14 @@ class TableTokenizer(ABC):
     def _encode_chunks(
         self,
         chunks: Iterable[bytes],
-        special_tokens: Collection[str],
+        special_ids: Mapping[bytes, int],
         threads: int | None = 1,
     ) -> Iterator[np.ndarray]:
         """The ids of a stream of text, in order."""
         self._trained()
-        by_bytes = {name.encode(): self.special_tokens[name] for name in special_tokens}
-        for piece, is_special in streams.split(chunks, by_bytes, self._last_cut):
+        for piece, is_special in streams.split(chunks, special_ids, self._last_cut):
             if is_special:
-                yield np.array([by_bytes[piece]], dtype=np.int32)
+                yield np.array([special_ids[piece]], dtype=np.int32)
             else:
                 yield self._encode_piece(piece)
 
@@ -254,14 +257,16 @@ class TableTokenizer(ABC):
             raise ValueError(f"no token has the id {unknown[0]}: ids go from 0 to {size - 1}")
         return array
 
-    def _allowed(self, allowed_special: bool | Collection[str]) -> Collection[str]:
+    def _special_ids(self, allowed_special: bool | Collection[str]) -> dict[bytes, int]:
+        """The special tokens to recognise, as they stand in text, with their ids."""
         if isinstance(allowed_special, bool):
-            return self.special_tokens if allowed_special else ()
-        names = {allowed_special} if isinstance(allowed_special, str) else set(allowed_special)
+            names = set(self.special_tokens if allowed_special else ())
+        else:
+            names = {allowed_special} if isinstance(allowed_special, str) else set(allowed_special)
         if unknown := sorted(names - self.special_tokens.keys()):
             known = ", ".join(map(repr, self.special_tokens))
             raise ValueError(f"no special token {unknown[0]!r} (known: {known})")
-        return names
+        return {name.encode(): self.special_tokens[name] for name in names}
 
     def _trained(self) -> list[bytes]:
         if self._tokens is None:
@@ -296,6 +301,31 @@ def offsets_of(lengths: Iterable[int]) -> np.ndarray:
     [0, 2, 2, 5]
     """
     return np.cumsum(np.fromiter(chain([0], lengths), dtype=np.int64))
+
+
+def check_sizes(vocab_size: int, n_special_tokens: int, **at_least_one: int | None) -> None:
+    """Raises ValueError for a vocabulary of learnt tokens, or another option, of no good size."""
+    least = 256 + n_special_tokens
+    if vocab_size < least:
+        raise ValueError(
+            f"vocab_size = {vocab_size} is too small: 256 bytes and {n_special_tokens} "
+            f"special tokens are {least}"
+        )
+    if vocab_size > MOST_TOKENS:
+        raise ValueError(f"vocab_size = {vocab_size} is more than {MOST_TOKENS}")
+    for name, value in at_least_one.items():
+        if value is not None and value < 1:
+            raise ValueError(f"{name} = {value} must be at least 1")
+
+
+def warn_of_few(learnt: int, wanted: int, what: str, vocab_size: int) -> None:
+    """Warns who called ``train``, if the text gave fewer tokens than were asked for."""
+    if learnt < wanted:
+        warnings.warn(
+            f"the text gives only {learnt} {what}, not {wanted}: the vocabulary has "
+            f"{vocab_size - wanted + learnt} tokens instead of {vocab_size}",
+            stacklevel=3,
+        )
 
 
 def number_special_tokens(special_tokens: Sequence[str] | None, first_id: int) -> dict[str, int]:

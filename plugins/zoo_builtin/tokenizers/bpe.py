@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +32,7 @@ class BPE(BytePairs):
         self, text: str | bytes, *, allowed_special: bool | Collection[str] = False
     ) -> np.ndarray:
         """Text -> (n,) int32 ids."""
-        allowed = self._allowed(allowed_special)
+        allowed = self._special_ids(allowed_special)
         data = streams.to_bytes(text)
         if len(data) <= PORTION and not allowed:
             return self._encoder.encode([data])[0]
@@ -45,23 +45,22 @@ class BPE(BytePairs):
         threads: int | None = None,
         allowed_special: bool | Collection[str] = False,
     ) -> tuple[np.ndarray, np.ndarray]:
-        allowed = self._allowed(allowed_special)
+        allowed = self._special_ids(allowed_special)
         n_pieces: list[int] = []
 
         def pieces() -> Iterator[Piece]:
             for text in several(texts):
                 n_pieces.append(0)
                 data = streams.to_bytes(text)
-                for piece in self._pieces([data], allowed) if allowed else self._cut(data, -1):
+                for piece in self._pieces([data], allowed) if allowed else self._cut(data):
                     n_pieces[-1] += 1
                     yield piece
 
-        arrays, counts = [], [np.empty(0, dtype=np.int64)]
+        arrays, counts = [], [np.zeros(1, dtype=np.int64)]
         for ids, lengths in in_threads(self._encode_portion, portions(pieces()), threads):
             arrays.append(ids)
             counts.append(lengths)
-        ends = offsets_of([])
-        ends = np.concatenate([ends, np.cumsum(np.concatenate(counts))])
+        ends = np.cumsum(np.concatenate(counts))
         return joined(arrays), ends[offsets_of(n_pieces)]
 
     def decode_bytes(self, ids: Iterable[int]) -> bytes:
@@ -82,13 +81,13 @@ class BPE(BytePairs):
     def _encode_chunks(
         self,
         chunks: Iterable[bytes],
-        special_tokens: Collection[str],
+        special_ids: Mapping[bytes, int],
         threads: int | None = 1,
     ) -> Iterator[np.ndarray]:
         if threads == 1:  # a stream: as soon as possible
-            yield from super()._encode_chunks(chunks, special_tokens)
+            yield from super()._encode_chunks(chunks, special_ids)
             return
-        found = portions(self._pieces(chunks, special_tokens))
+        found = portions(self._pieces(chunks, special_ids))
         for ids, _ in in_threads(self._encode_portion, found, threads):
             yield ids
 
@@ -101,25 +100,24 @@ class BPE(BytePairs):
             [piece for piece, _ in pieces], specials if max(specials) >= 0 else None
         )
 
-    def _pieces(self, chunks: Iterable[bytes], special_tokens: Collection[str]) -> Iterator[Piece]:
-        by_bytes = {name.encode(): self.special_tokens[name] for name in special_tokens}
-        for piece, is_special in streams.split(chunks, by_bytes, self._last_cut):
+    def _pieces(self, chunks: Iterable[bytes], special_ids: Mapping[bytes, int]) -> Iterator[Piece]:
+        for piece, is_special in streams.split(chunks, special_ids, self._last_cut):
             if is_special:
-                yield piece, by_bytes[piece]
+                yield piece, special_ids[piece]
             else:
-                yield from self._cut(piece, -1)
+                yield from self._cut(piece)
 
-    def _cut(self, piece: bytes, special: int) -> Iterator[Piece]:
+    def _cut(self, piece: bytes) -> Iterator[Piece]:
         """A long piece in parts of about PORTION."""
         start, end = 0, PORTION
         while end < len(piece):
             cut = self._last_cut(piece, start, end)
             if cut > start:
-                yield piece[start:cut], special
+                yield piece[start:cut], -1
                 start, end = cut, cut + PORTION
             else:
                 end += end - start
-        yield piece[start:] if start else piece, special
+        yield piece[start:] if start else piece, -1
 
     def _last_cut(self, text: bytes, start: int, end: int) -> int:
         return last_cut(self.pattern, text, start, end)
@@ -158,7 +156,7 @@ class BPE(BytePairs):
         from zoo_builtin.tokenizers.learn import learn_merges
 
         return learn_merges(
-            *count_pre_tokens(self.pattern, portions((piece, -1) for piece in pieces)),
+            *count_pre_tokens(self.pattern, pieces),
             wanted,
             min_frequency=self.min_frequency,
             max_token_bytes=self.max_token_bytes,

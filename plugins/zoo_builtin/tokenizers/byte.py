@@ -10,6 +10,7 @@ import numpy as np
 
 from zoo_builtin.tokenizers import streams
 from zoo_builtin.tokenizers.base import (
+    BYTES,
     TableTokenizer,
     expect_special_tokens,
     number_special_tokens,
@@ -28,8 +29,7 @@ class Byte(TableTokenizer):
 
     def __init__(self, *, special_tokens: list[str] | None = None) -> None:
         self.special_tokens = number_special_tokens(special_tokens, first_id=256)
-        self._tokens = [bytes([value]) for value in range(256)]
-        self._tokens += [name.encode() for name in self.special_tokens]
+        self._tokens = [*BYTES, *(name.encode() for name in self.special_tokens)]
         self.vocab_size = len(self._tokens)
 
     def train(
@@ -48,7 +48,7 @@ class Byte(TableTokenizer):
         threads: int | None = None,
         allowed_special: bool | Collection[str] = False,
     ) -> tuple[np.ndarray, np.ndarray]:
-        if self._allowed(allowed_special):
+        if self._special_ids(allowed_special):
             return super().encode_batch(texts, threads=threads, allowed_special=allowed_special)
         each = [streams.to_bytes(text) for text in several(texts)]
         return self._encode_piece(b"".join(each)), offsets_of(map(len, each))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
@@ -12,14 +11,19 @@ from typing import Any, Literal, NamedTuple, TypeVar
 import numpy as np
 
 from zoo_builtin.tokenizers import formats, patterns, streams
-from zoo_builtin.tokenizers.base import TableTokenizer, expect, number_special_tokens
+from zoo_builtin.tokenizers.base import (
+    BYTES,
+    TableTokenizer,
+    check_sizes,
+    expect,
+    number_special_tokens,
+    warn_of_few,
+)
 
 Self = TypeVar("Self", bound="BytePairs")
 Merge = tuple[bytes, bytes]
 Tie = Literal["lexical", "first"]
 
-BYTES = [bytes([value]) for value in range(256)]
-MOST_TOKENS = (1 << 21) - 1  # kernels pack ids in 21 bits, where the greatest is none
 MOST_MERGES = 1 << 22
 
 
@@ -62,21 +66,13 @@ class BytePairs(TableTokenizer):
         tie: Tie = "lexical",
     ) -> None:
         self.special_tokens = number_special_tokens(special_tokens, first_id=256)
-        least = 256 + len(self.special_tokens)
-        if vocab_size < least:
-            raise ValueError(
-                f"vocab_size = {vocab_size} is too small: 256 bytes and {len(self.special_tokens)} "
-                f"special tokens are {least}"
-            )
-        if vocab_size > MOST_TOKENS:
-            raise ValueError(f"vocab_size = {vocab_size} is more than {MOST_TOKENS}")
-        for name, value, least in (
-            ("min_frequency", min_frequency, 1),
-            ("max_token_bytes", max_token_bytes, 1),
-            ("max_train_bytes", max_train_bytes, 1),
-        ):
-            if value is not None and value < least:
-                raise ValueError(f"{name} = {value} must be at least {least}")
+        check_sizes(
+            vocab_size,
+            len(self.special_tokens),
+            min_frequency=min_frequency,
+            max_token_bytes=max_token_bytes,
+            max_train_bytes=max_train_bytes,
+        )
         if tie not in ("lexical", "first"):
             raise ValueError(f"tie = {tie!r} must be 'lexical' or 'first'")
         patterns.compiled(pattern)
@@ -156,13 +152,8 @@ class BytePairs(TableTokenizer):
             merges.append(pair)
             if progress and (len(merges) % 100 == 0 or len(merges) == wanted):
                 progress("merging", len(merges), wanted)
-        if len(merges) < wanted:
-            frequent = f" of at least {self.min_frequency}" if self.min_frequency > 1 else ""
-            warnings.warn(
-                f"the text gives only {len(merges)} merges{frequent}, not {wanted}: the vocabulary "
-                f"has {self.vocab_size - wanted + len(merges)} tokens instead of {self.vocab_size}",
-                stacklevel=2,
-            )
+        frequent = f" of at least {self.min_frequency}" if self.min_frequency > 1 else ""
+        warn_of_few(len(merges), wanted, f"merges{frequent}", self.vocab_size)
         special_tokens = number_special_tokens(list(self.special_tokens), first_id=256)
         products = [left + right for left, right in merges]
         tokens = [*BYTES, *(name.encode() for name in special_tokens), *products]

@@ -6,18 +6,26 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from zoo_builtin.tokenizers.encode import HALF, HASH_2, MASKS, aligned, hash_of
-from zoo_builtin.tokenizers.jit import inline, kernel, load8, load64, store64
-from zoo_builtin.tokenizers.merge import HASH
+from zoo_builtin.tokenizers.encode import (
+    HALF,
+    MASKS,
+    NO_BORDERS,
+    aligned,
+    hash_short,
+    hash_words,
+)
+from zoo_builtin.tokenizers.encode import (
+    SHORT_KEY as SHORT,
+)
+from zoo_builtin.tokenizers.jit import inline, kernel, load64, same_bytes, store64
 from zoo_builtin.tokenizers.patterns import border_finder
-from zoo_builtin.tokenizers.portions import Piece, in_threads
+from zoo_builtin.tokenizers.portions import Piece, in_threads, portions
 from zoo_builtin.tokenizers.scan import GIVEN, NUMBERS, PADDING, next_pre_token
 from zoo_builtin.tokenizers.unicode import character_classes
 
 # An entry is four numbers: two words of text, length, count. Of a text longer than 16 bytes the
 # words are a hash and where its bytes lie in the archive.
 ENTRY = 4
-SHORT = 16
 LEAST_ENTRIES = 1 << 16
 LEAST_ARCHIVE = 1 << 18
 
@@ -30,9 +38,9 @@ N_ENTRIES, ARCHIVED, PIECE, AT, BORDER = range(5)
 
 
 def count_pre_tokens(
-    pattern: str, portions: Iterable[Sequence[Piece]]
+    pattern: str, pieces: Iterable[bytes]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The distinct pre-tokens of a text, the commonest first, counted in threads.
+    """The distinct pre-tokens of pieces of text, the commonest first, counted in threads.
 
     Returns their bytes end to end, where each ends, and how often each occurs.
     """
@@ -46,12 +54,12 @@ def count_pre_tokens(
             counts = idle.pop()
         except IndexError:
             counts = Counts()
-        pieces = [piece for piece, _ in portion]
-        borders = find_borders(pieces, None) if find_borders else np.empty(0, dtype=np.int64)
-        counts.add(pieces, number, classes, borders)
+        these = [piece for piece, _ in portion]
+        borders = find_borders(these, None) if find_borders else NO_BORDERS
+        counts.add(these, number, classes, borders)
         idle.append(counts)
 
-    for _ in in_threads(count, portions):
+    for _ in in_threads(count, portions((piece, -1) for piece in pieces)):
         pass
     total = idle.pop() if idle else Counts()
     while idle:
@@ -123,12 +131,6 @@ class Counts:
 
 
 @inline
-def hash_short(low, high, length):
-    hashed = (low ^ high * HASH_2 ^ np.uint64(length)) * HASH
-    return hashed ^ hashed >> HALF
-
-
-@inline
 def hash_entry(entries, at):
     if entries[at + 2] > SHORT:
         return entries[at]
@@ -171,17 +173,14 @@ def add_short(low, high, length, count, entries, slots, state):
 @inline
 def add_long(data, start, length, count, entries, slots, archive, state):
     """The same for more than 16 bytes."""
-    hashed = hash_of(data, start, length)
+    hashed = hash_words(data, start, length)
     mask = np.uint64(slots.size - 1)
     place = hashed & mask
     while slots[place] >= 0:
         at = slots[place] * ENTRY
         if entries[at] == hashed and entries[at + 2] == np.uint64(length):
             kept = np.int64(entries[at + 1])
-            k = 0
-            while k < length and load8(archive, kept + k) == load8(data, start + k):
-                k += 1
-            if k == length:
+            if same_bytes(archive, kept, data, start, length):
                 entries[at + 3] += np.uint64(count)
                 return True
         place = (place + np.uint64(1)) & mask

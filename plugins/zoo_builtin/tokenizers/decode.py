@@ -17,12 +17,12 @@ def flattened(tokens: list[bytes]) -> tuple[np.ndarray, np.ndarray]:
 
 @kernel
 def measure(ids, borders):
-    """How many bytes ids stand for; less than 0 if one of them doesn't exist: -1 less its place."""
+    """How many bytes ids stand for; -1 if one of them doesn't exist."""
     size = 0
     for k in range(ids.size):
         token = ids[k]
         if token < 0 or token >= borders.size - 1:
-            return -1 - k
+            return -1
         size += borders[token + 1] - borders[token]
     return size
 

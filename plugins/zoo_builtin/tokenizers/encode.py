@@ -8,14 +8,14 @@ from typing import NamedTuple
 import numpy as np
 
 from zoo_builtin.tokenizers.byte_pairs import Rules
-from zoo_builtin.tokenizers.jit import inline, kernel, load8, load64, prefetch, store64
+from zoo_builtin.tokenizers.jit import inline, kernel, load8, load64, prefetch, same_bytes, store64
 from zoo_builtin.tokenizers.merge import HASH, make_tables, merge, workspace
 from zoo_builtin.tokenizers.patterns import border_finder
 from zoo_builtin.tokenizers.scan import GIVEN, NUMBERS, PADDING, next_pre_token
 from zoo_builtin.tokenizers.unicode import character_classes
 
 # The memory of pre-tokens: entries of four numbers, two a cache line, which share what hashes to
-# it. Two words of text (of one longer than 16 bytes: two hashes); then length (8 bits), number of
+# it. Two words of text (of one longer than 16 bytes: its hash); then length (8 bits), number of
 # ids (3 bits), the first id (21 bits), the second (32 bits); then the third and the fourth.
 #
 # More than four ids are listed elsewhere, in a ring, the text of a long pre-token behind them. Then
@@ -186,7 +186,8 @@ def table_of_whole(tokens: dict[bytes, int]) -> Whole:
     ids = np.fromiter(tokens.values(), dtype=np.int32)
     slots = np.full(4 << len(tokens).bit_length() if tokens else 0, -1, dtype=np.int32)
     whole = Whole(slots, text, ends, ids)
-    fill_whole(whole)
+    if tokens:
+        fill_whole(whole)
     return whole
 
 
@@ -220,12 +221,8 @@ def id_of_whole(data, start, length, whole):
     while slots[place] >= 0:
         number = slots[place]
         first = ends[number - 1] if number > 0 else 0
-        if ends[number] - first == length:
-            k = 0
-            while k < length and load8(data, start + k) == load8(text, first + k):
-                k += 1
-            if k == length:
-                return ids[number]
+        if ends[number] - first == length and same_bytes(data, start, text, first, length):
+            return ids[number]
         place = (place + 1) & (slots.size - 1)
     return -1
 
@@ -251,10 +248,8 @@ def recall(memory, at, data, start, length, ring, listed, out, n):
         return 0
     count = np.int64(about >> FIRST_SHIFT & FIRST)
     where = when & (RING - 1)
-    if length > SHORT_KEY:
-        for k in range(length):
-            if load8(data, start + k) != load8(ring, 4 * (where + count) + k):
-                return 0
+    if length > SHORT_KEY and not same_bytes(data, start, ring, 4 * (where + count), length):
+        return 0
     for k in range(count):
         out[n + k] = ring[where + k]
     return count
@@ -285,6 +280,13 @@ def remember(memory, at, low, high, data, start, length, ring, listed, out, n, c
         about = np.uint64(LISTED) << COUNT_SHIFT | np.uint64(count) << FIRST_SHIFT
         memory[at + 3] = np.uint64(when)
     memory[at + 2] = about | np.uint64(length)
+
+
+@inline
+def hash_short(low, high, length):
+    """A hash of up to 16 bytes, as two words."""
+    hashed = (low ^ high * HASH_2 ^ np.uint64(length)) * HASH
+    return hashed ^ hashed >> HALF
 
 
 @inline
@@ -345,9 +347,7 @@ def encode_pieces(
                 else:
                     low = hash_words(data, i, min(length, LONGEST_KEY))
                     high = np.uint64(0)
-                hashed = (low ^ high * HASH_2) * HASH
-                hashed ^= hashed >> HALF
-                place = (hashed & mask) * np.uint64(2 * ENTRY)
+                place = (hash_short(low, high, length) & mask) * np.uint64(2 * ENTRY)
                 prefetch(memory, np.int64(place) * 8)
                 lows[ahead] = low
                 highs[ahead] = high

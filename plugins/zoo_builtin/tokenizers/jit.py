@@ -129,6 +129,15 @@ def load8(typing_context: Any, data: Any, offset: Any) -> Any:
     return types.intp(data, types.intp), generate
 
 
+@inline
+def same_bytes(one: Any, start: Any, other: Any, other_start: Any, length: Any) -> Any:
+    """Whether two arrays have the same bytes, each from its offset on."""
+    k = 0
+    while k < length and load8(one, start + k) == load8(other, other_start + k):
+        k += 1
+    return k == length
+
+
 @intrinsic  # type: ignore[untyped-decorator]
 def trailing_zeros(typing_context: Any, value: Any) -> Any:
     """How many of a number's lowest bits are 0."""

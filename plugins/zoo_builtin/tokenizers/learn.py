@@ -12,6 +12,7 @@ from itertools import islice
 
 import numpy as np
 
+from zoo_builtin.tokenizers.base import BYTES
 from zoo_builtin.tokenizers.byte_pairs import Merge, Tie, printable_order
 from zoo_builtin.tokenizers.jit import inline, kernel
 from zoo_builtin.tokenizers.ranking import PREFIX, Ranking, sift_down, sift_up
@@ -103,7 +104,7 @@ def learn_frequent(
     touched = np.empty((2, n_tokens), dtype=np.int32)
     state = np.zeros(4, dtype=np.int64)
     state[N_TOKENS] = 256
-    tokens = [bytes([value]) for value in range(256)]
+    tokens = [*BYTES]
     tables = (cells, counts, starts, parts, places, spans, queue, ranking)
     count_byte_pairs(*tables, longest, state)
     done = 256

@@ -35,7 +35,7 @@ class Tables(NamedTuple):
     byte_ids: np.ndarray
     """(256,) int32: the id of each byte."""
     byte_ranks: np.ndarray
-    """(65536,) int32: the rank of each pair of bytes, or -1."""
+    """(65536,) int32: the rank of each pair of bytes, or NONE."""
     rules: np.ndarray
     """uint64: a hash table of all rules."""
     shift: np.uint64

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
+
+from zoo.threads import side_by_side
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -40,16 +40,8 @@ def in_threads(
         raise ValueError(f"threads = {threads} must be at least 1")
     threads = threads or cores()
     if threads == 1:
-        yield from map(work, items)
-        return
-    waiting: deque[Future[R]] = deque()
-    with ThreadPoolExecutor(threads) as pool:
-        for item in items:
-            waiting.append(pool.submit(work, item))
-            if len(waiting) > 2 * threads:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+        return map(work, items)
+    return side_by_side(work, items, threads=threads, ahead=2 * threads)
 
 
 def cores() -> int:

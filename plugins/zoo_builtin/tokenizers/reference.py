@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from zoo_builtin.tokenizers import streams
+from zoo_builtin.tokenizers.base import BYTES
 from zoo_builtin.tokenizers.byte_pairs import BytePairs, Merge, Rules, Tie, printable_order
 from zoo_builtin.tokenizers.patterns import splitter
 
@@ -91,7 +92,7 @@ def learn_merges(
     counts of the pairs around it. Only pairs with the new token gain by that, and those are new,
     so that every other count in the queue is exact or too high: it is put right when it comes up.
     """
-    tokens = [bytes([value]) for value in range(256)]
+    tokens = [*BYTES]
     order: list[Any] = printable_order() if tie == "first" else [*map(descending, tokens)]
     words = [list(word) for word in counts]
     frequencies = list(counts.values())

@@ -90,12 +90,10 @@ def documents(
             if done == max_bytes:
                 return
 
-    streams = (*(map(blocks, texts or ()),), *(map(file_blocks, files or ()),))
-    for stream in streams:
-        for chunks in stream:
-            if done == max_bytes:
-                break
-            yield counted(chunks)
+    for chunks in itertools.chain(map(blocks, texts or ()), map(file_blocks, files or ())):
+        if done == max_bytes:
+            break
+        yield counted(chunks)
     if progress:
         progress("reading", done, total)
 
@@ -120,9 +118,8 @@ def split(
     for chunk in itertools.chain(chunks, [None]):
         held = held + chunk if chunk and held else chunk or held
         last = chunk is None
-        decided = (
-            len(held) if last else len(held) - longest + 1
-        )  # specials before it are seen whole
+        # Special tokens that start before this are seen whole.
+        decided = len(held) if last else len(held) - longest + 1
         start = 0
         for match in special.finditer(held, looked_at) if special else ():
             if match.start() >= decided:

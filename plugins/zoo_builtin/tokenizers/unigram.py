@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
@@ -15,14 +14,17 @@ import numpy as np
 
 from zoo_builtin.tokenizers import patterns, streams
 from zoo_builtin.tokenizers.base import (
+    BYTES,
     TableTokenizer,
+    check_sizes,
     expect,
     expect_special_tokens,
     joined,
     number_special_tokens,
+    warn_of_few,
 )
-from zoo_builtin.tokenizers.byte_pairs import BYTES, MOST_TOKENS, spell, unspell
-from zoo_builtin.tokenizers.portions import in_threads, portions
+from zoo_builtin.tokenizers.byte_pairs import spell, unspell
+from zoo_builtin.tokenizers.portions import in_threads
 
 if TYPE_CHECKING:
     from zoo_builtin.tokenizers.unigram_model import Model
@@ -66,18 +68,12 @@ class Unigram(TableTokenizer):
         shrink: float = 0.9,
     ) -> None:
         self.special_tokens = number_special_tokens(special_tokens, first_id=256)
-        least = 256 + len(self.special_tokens)
-        if vocab_size < least:
-            raise ValueError(
-                f"vocab_size = {vocab_size} is too small: 256 bytes and {len(self.special_tokens)} "
-                f"special tokens are {least}"
-            )
-        if vocab_size > MOST_TOKENS:
-            raise ValueError(f"vocab_size = {vocab_size} is more than {MOST_TOKENS}")
-        if max_token_bytes < 1:
-            raise ValueError(f"max_token_bytes = {max_token_bytes} must be at least 1")
-        if max_train_bytes is not None and max_train_bytes < 1:
-            raise ValueError(f"max_train_bytes = {max_train_bytes} must be at least 1")
+        check_sizes(
+            vocab_size,
+            len(self.special_tokens),
+            max_token_bytes=max_token_bytes,
+            max_train_bytes=max_train_bytes,
+        )
         if not 0 < shrink < 1:
             raise ValueError(f"shrink = {shrink} must be between 0 and 1")
         self.vocab_size = vocab_size
@@ -132,17 +128,12 @@ class Unigram(TableTokenizer):
         from zoo_builtin.tokenizers.unigram_train import learn_pieces
 
         pieces = self._ordinary_text(texts, files, progress, self.max_train_bytes)
-        words = count_pre_tokens(self.pattern, portions((piece, -1) for piece in pieces))
+        words = count_pre_tokens(self.pattern, pieces)
         wanted = self.vocab_size - 256 - len(self.special_tokens)
         learnt, log_probs = learn_pieces(
             *words, wanted, longest=self.max_token_bytes, shrink=self.shrink, progress=progress
         )
-        if len(learnt) < wanted:
-            warnings.warn(
-                f"the text gives only {len(learnt)} pieces, not {wanted}: the vocabulary has "
-                f"{self.vocab_size - wanted + len(learnt)} tokens instead of {self.vocab_size}",
-                stacklevel=2,
-            )
+        warn_of_few(len(learnt), wanted, "pieces", self.vocab_size)
         self._install({piece: log_probs[piece] for piece in (*BYTES, *learnt)})
 
     def sample(
@@ -166,8 +157,8 @@ class Unigram(TableTokenizer):
             draws = random.random(len(piece))
             return self._ids[self._model.drawn(*self._pre_tokens(piece), alpha, draws)]
 
-        special_tokens = self._allowed(allowed_special)
-        return joined(self._map_pieces(draw, streams.blocks(text), special_tokens))
+        special_ids = self._special_ids(allowed_special)
+        return joined(self._map_pieces(draw, streams.blocks(text), special_ids))
 
     def _install(self, log_probs: Mapping[bytes, float]) -> None:
         for piece, log_prob in log_probs.items():
@@ -208,21 +199,20 @@ class Unigram(TableTokenizer):
     def _encode_chunks(
         self,
         chunks: Iterable[bytes],
-        special_tokens: Collection[str],
+        special_ids: Mapping[bytes, int],
         threads: int | None = 1,
     ) -> Iterator[np.ndarray]:
-        return self._map_pieces(self._encode_piece, chunks, special_tokens, threads)
+        return self._map_pieces(self._encode_piece, chunks, special_ids, threads)
 
     def _map_pieces(
         self,
         ids_of: Callable[[bytes], np.ndarray],
         chunks: Iterable[bytes],
-        special_tokens: Collection[str],
+        special_ids: Mapping[bytes, int],
         threads: int | None = 1,
     ) -> Iterator[np.ndarray]:
         """The ids of a stream of text, where ``ids_of`` gives those of ordinary pieces."""
         self._trained()
-        special_ids = {name.encode(): self.special_tokens[name] for name in special_tokens}
 
         def work(part: tuple[bytes, bool]) -> np.ndarray:
             piece, is_special = part
