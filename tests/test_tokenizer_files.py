@@ -9,7 +9,18 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tokenizer_cases import ALL, CHAR, EOT, FRAGMENTS, PLAIN, SPECIAL, TEXT, UNIGRAM, trained
+from tokenizer_cases import (
+    ALL,
+    CHAR,
+    EOT,
+    FRAGMENTS,
+    PLAIN,
+    SPECIAL,
+    TEXT,
+    UNIGRAM,
+    trained,
+    with_last,
+)
 
 from zoo_builtin.tokenizers import BPE, Byte, Char, Unigram
 
@@ -75,13 +86,6 @@ def test_fingerprints_differ_where_ids_may() -> None:
     different += [Unigram.from_pieces(UNIGRAM.log_probs), Unigram.from_pieces(flat)]
     different += [BPE.from_vocab(PLAIN.vocab, PLAIN.merges[::-1])]
     assert len({tokenizer.fingerprint for tokenizer in different}) == len(different)
-
-
-def with_last(key: str, value: object):
-    def change(state: dict) -> None:
-        state[key][-1] = value
-
-    return change
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ import pytest
 import tokenizers
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tokenizer_cases import EOT, RAW, SPECIALS, TEXT, TEXTS, UNIGRAM
+from tokenizer_cases import EOT, RAW, SPECIALS, TEXT, TEXTS, UNIGRAM, with_last
 
 from zoo_builtin.tokenizers import Unigram, portions, streams, unigram_train
 from zoo_builtin.tokenizers.patterns import splitter
@@ -424,13 +424,6 @@ def test_unusable_arguments_are_refused() -> None:
 
 
 # ── Files ─────────────────────────────────────────────────────────────────────────────────────────
-
-
-def with_last(key: str, value: object):
-    def change(state: dict) -> None:
-        state[key][-1] = value
-
-    return change
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
@@ -59,6 +60,15 @@ TEXTS = st.one_of(
     st.text(CHARACTERS, max_size=60),
 )
 RAW = st.one_of(st.binary(max_size=60), TEXTS.map(str.encode))
+
+
+def with_last(key: str, value: object) -> Callable[[dict], None]:
+    """A change to the last entry of a list in a tokenizer's file."""
+
+    def change(state: dict) -> None:
+        state[key][-1] = value
+
+    return change
 
 
 @st.composite
