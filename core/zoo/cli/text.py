@@ -45,7 +45,7 @@ def short(n: float) -> str:
     >>> short(950), short(4_213_000), short(327_680_000), short(999_960)
     ('950', '4.21 M', '328 M', '1 M')
     """
-    for power, prefix in ((9, "G"), (6, "M"), (3, "k")):
+    for power, prefix in ((12, "T"), (9, "G"), (6, "M"), (3, "k")):
         if float(f"{n:.3g}") >= 10**power:
             return f"{float(f'{n:.3g}') / 10**power:g} {prefix}"
     return f"{n:g}"
