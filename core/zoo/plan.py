@@ -2,20 +2,144 @@
 
 from __future__ import annotations
 
-import dataclasses
-import os
-import statistics
+import math
 import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
 
-from zoo.api import BYTES
-from zoo.bench import WARM_UP, contender, tokens_to_time
+from zoo.api import BYTES, count_parameters
 from zoo.device import choose_device, choose_precision
 from zoo.memory import available
 from zoo.prepare import find_prepared
 from zoo.progress import amount, track
 from zoo.rehearsal import Rehearsal, rehearse
-from zoo.trainer import plan_batch
+from zoo.trainer import BatchPlan, plan_batch
+
+if TYPE_CHECKING:
+    from zoo.recipe import Recipe
+
+PROBE_STEPS = 5
+PROCESS_BYTES = 500e6
+"""What Python, torch and compiled code take on the CPU before the first tensor, about."""
+
+GENEROUS = 400
+"""Bytes that a layer keeps of a token for each number of its width, more than any part we know."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run takes. Memory in bytes, of one process.
+
+    Attributes:
+        vocab_size: None where only training the tokenizer can tell it (256 is counted with).
+        epochs: how often the training text is read; None where it isn't prepared.
+        needed: memory of the whole process at its peak, an estimate.
+        available: memory that can be had now.
+        step: seconds of a step, measured; None without a probe.
+    """
+
+    name: str
+    device: str
+    precision: str
+    vocab_size: int | None
+    steps: int
+    batch: BatchPlan
+    epochs: float | None
+    rehearsal: Rehearsal
+    needed: int
+    available: int | None
+    step: float | None
+
+    @property
+    def tokens(self) -> int:
+        return self.steps * self.batch.tokens
+
+    @property
+    def seconds(self) -> float | None:
+        """Of all steps; evaluation and preparation come on top."""
+        return None if self.step is None else self.steps * self.step
+
+
+def plan(recipe: Recipe, *, probe: bool = True) -> Plan:
+    """Counts on tensors without memory, then (``probe``) times a few real steps if they fit.
+
+    Raises:
+        ZooError: what the recipe asks for can't be had here.
+    """
+    device = choose_device(recipe.train.device)
+    precision = choose_precision(recipe.train.precision, device)
+    prepared = find_prepared(recipe)
+    known = prepared.tokenizer.vocab_size if prepared else recipe.tokenizer().vocab_size
+    batch = batch_of(recipe)
+    rehearsal = rehearse(recipe, known or BYTES, batch.micro_batch, device, precision)
+    needed, free = needed_bytes(rehearsal, device), available(device)
+    fits = free is None or needed <= free
+    return Plan(
+        name=recipe.name,
+        device=str(device),
+        precision=precision,
+        vocab_size=known,
+        steps=recipe.total_steps,
+        batch=batch,
+        epochs=recipe.total_steps * batch.tokens / len(prepared.train) if prepared else None,
+        rehearsal=rehearsal,
+        needed=needed,
+        available=free,
+        step=probed(recipe, device, precision) if probe and fits else None,
+    )
+
+
+def batch_of(recipe: Recipe) -> BatchPlan:
+    settings, length = recipe.train, recipe.model.options["max_seq_len"]
+    return plan_batch(settings.batch_tokens, length, 1, settings.micro_batch)
+
+
+def needed_bytes(rehearsal: Rehearsal, device: torch.device) -> int:
+    return int(rehearsal.peak + (PROCESS_BYTES if device.type == "cpu" else 0))
+
+
+def probed(recipe: Recipe, device: torch.device, precision: str) -> float:
+    """Seconds of a step, the median of a few."""
+    from zoo.bench import WARM_UP, contender, run_steps, tokens_to_time
+
+    with tokens_to_time(recipe) as data:
+        one = contender(recipe, data, device, precision)
+        with track("trying some steps", WARM_UP + PROBE_STEPS, "steps") as advance:
+            run_steps([one], PROBE_STEPS, advance)
+    return one.seconds
+
+
+def warn_if_too_large(recipe: Recipe) -> None:
+    """A warning before a run that this machine's memory won't hold.
+
+    Counting takes a second, so it is done only where a generous guess leaves a doubt.
+    """
+    device = choose_device(recipe.train.device)
+    free = available(device)
+    if free is None:
+        return
+    options, batch = recipe.model.options, batch_of(recipe)
+    tokens = batch.micro_batch * batch.length
+    weights = 4 * count_parameters(recipe)
+    guess = 5 * weights + tokens * options["n_layers"] * options["d_model"] * GENEROUS
+    if PROCESS_BYTES + guess < free:
+        return
+    precision = recipe.train.precision if recipe.train.precision != "auto" else "bfloat16"
+    vocab_size = recipe.tokenizer().vocab_size or BYTES
+    rehearsal = rehearse(recipe, vocab_size, batch.micro_batch, device, precision)
+    needed = needed_bytes(rehearsal, device)
+    if needed > free:
+        warnings.warn(too_large(needed, free, batch), stacklevel=2)
+
+
+def too_large(needed: int, free: int, batch: BatchPlan) -> str:
+    remedy = "train a smaller model"
+    if batch.micro_batch > 1:
+        smaller = 2 ** int(math.log2(max(1, batch.micro_batch // 2)))
+        remedy = f"try --set train.micro_batch={smaller}, or {remedy}"
+    return (
+        f"training will need about {amount(needed, 'B')} of memory, and {amount(free, 'B')} are "
+        f"free: {remedy}"
+    )

@@ -47,6 +47,14 @@ class Rehearsal:
     activations: int
     peak: int
 
+    @property
+    def total_parameters(self) -> int:
+        return sum(self.parameters.values())
+
+    @property
+    def non_embedding(self) -> int:
+        return self.total_parameters - self.parameters["embedding"]
+
 
 def parts_of(model: Decoder) -> dict[str, nn.Module]:
     """The model's parts by path, none inside another."""

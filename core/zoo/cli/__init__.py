@@ -28,7 +28,7 @@ COMMANDS = (
     "train",
     "generate",
     "check",
-    # "plan",
+    "plan",
     "bench",
     "list",
     "describe",

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.cli.arguments import Parser, add_recipe_options, integer, load_plugins
-from zoo.cli.text import count, percent, short, table
+from zoo.cli.text import count, right, short, table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -116,20 +116,20 @@ def as_text(report: Report) -> str:
         (
             "products",
             f"{short(report.flops)}FLOP a token, {short(report.flops_per_s)}FLOP/s: "
-            f"{percent(report.flops_per_s, report.product_rate)} of the "
+            f"{share(report.flops_per_s, report.product_rate)} of the "
             f"{short(report.product_rate)}FLOP/s of the fastest square product here",
         ),
         ("peak memory", memory(report.peak_memory)),
     ]
     phases = [("", "ms", "share")]
     phases += [
-        (name, f"{1000 * taken:.2f}", percent(taken, step)) for name, taken in report.phases.items()
+        (name, f"{1000 * taken:.2f}", share(taken, step)) for name, taken in report.phases.items()
     ]
     parts = [("", "type", "calls", "forward ms", "backward ms", "share")]
     for part in report.parts:
         times = part.calls * report.micro_batches
         forward, backward = times * part.forward, times * part.backward
-        indent = "  " * (part.name.count(".") - part.name.count(".*"))
+        indent = "  " if "." in part.name else ""
         parts.append(
             (
                 f"{indent}{part.name}",
@@ -137,7 +137,7 @@ def as_text(report: Report) -> str:
                 f"{times}",
                 f"{1000 * forward:.2f}",
                 f"{1000 * backward:.2f}",
-                percent(forward + backward, step),
+                share(forward + backward, step),
             )
         )
     how = "each compiled by itself" if report.compiled else "each alone"
@@ -150,16 +150,8 @@ def as_text(report: Report) -> str:
     )
 
 
-def right(rows: Sequence[tuple[str, ...]], first: int) -> list[tuple[str, ...]]:
-    """Rows whose columns of numbers, from ``first`` on, end under each other."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        tuple(
-            cell.rjust(width) if nth >= first else cell
-            for nth, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in rows
-    ]
+def share(part: float, whole: float) -> str:
+    return f"{100 * part / whole:.1f} %"
 
 
 def seconds(taken: float) -> str:

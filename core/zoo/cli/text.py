@@ -31,6 +31,21 @@ def table(rows: Sequence[Sequence[str]], indent: int = 0) -> str:
     return "\n".join(lines)
 
 
+def right(rows: Sequence[Sequence[str]], first: int = 1) -> list[tuple[str, ...]]:
+    """The same rows, with columns from ``first`` on that end under each other, as numbers should.
+
+    >>> print(table(right([("part", "ms"), ("norm", "0.53"), ("loss", "42.57")])))
+    part     ms
+    norm   0.53
+    loss  42.57
+    """
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        (*row[:first], *(cell.rjust(n) for cell, n in zip(row[first:], widths[first:], strict=True)))
+        for row in rows
+    ]
+
+
 def count(n: int, noun: str) -> str:
     """
     >>> count(1, "problem"), count(1234, "step")
