@@ -50,15 +50,15 @@ def tokens_to_time(recipe: Recipe) -> Iterator[TokenData]:
     n_tokens = max(RANDOM_TOKENS, 4 * (recipe.model.options["max_seq_len"] + 1))
     ids = np.random.default_rng(0).integers(0, tokenizer.vocab_size, n_tokens, dtype=np.int32)
     with tempfile.TemporaryDirectory() as folder:
-        dir = Path(folder)
+        kept = Path(folder)
         splits = {}
         for split in ("train", "valid"):
-            with TokenWriter(dir, split, vocab_size=tokenizer.vocab_size, eot=0) as writer:
+            with TokenWriter(kept, split, vocab_size=tokenizer.vocab_size, eot=0) as writer:
                 writer.add_batch(ids, np.array([0, n_tokens]), n_tokens)
-            splits[split] = Tokens(dir, split, writer.meta)
+            splits[split] = Tokens(kept, split, writer.meta)
         label = "random tokens, since the recipe's are not prepared"
         yield TokenData(
-            **splits, tokenizer=tokenizer, label=label, notice=None, dir=dir, key="random"
+            **splits, tokenizer=tokenizer, label=label, notice=None, dir=kept, key="random"
         )
 
 
@@ -109,7 +109,7 @@ def watched(trainer: Trainer) -> Iterator[Stopwatch]:
 
     def forward(*args: Any, **kwargs: Any) -> Any:
         watch.begin("forward")
-        scored = type(model).forward(model, *args, **kwargs)
+        scored: Any = type(model).forward(model, *args, **kwargs)
         watch.begin("backward")
         scored.total.register_hook(lambda _: at_end_of_backward(lambda: watch.begin("clip")))
         return scored
@@ -130,7 +130,7 @@ def watched(trainer: Trainer) -> Iterator[Stopwatch]:
 
 def at_end_of_backward(call: Callable[[], None]) -> None:
     """To be called during backward."""
-    torch.autograd.Variable._execution_engine.queue_callback(call)  # type: ignore[attr-defined]
+    torch.autograd.Variable._execution_engine.queue_callback(call)
 
 
 @dataclass
@@ -184,7 +184,9 @@ def contender(recipe: Recipe, data: TokenData, device: torch.device, precision: 
     return Contender(recipe, Trainer(recipe, data, Group(), device, precision))
 
 
-def run_steps(contenders: Sequence[Contender], steps: int, advance: Callable[[float], None]) -> None:
+def run_steps(
+    contenders: Sequence[Contender], steps: int, advance: Callable[[float], None]
+) -> None:
     """Times steps of the contenders, who take turns."""
     for one in contenders:
         one.first_step = one.step()

@@ -80,9 +80,7 @@ def time_parts(trainer: Trainer, progress: Progress) -> list[Part]:
 @contextmanager
 def eager(model: Decoder) -> Iterator[bool]:
     """Inside, compiled blocks run as they are written; yields whether there are any."""
-    compiled = {
-        module: call for module in model.modules() if (call := module._compiled_call_impl)
-    }
+    compiled = {module: call for module in model.modules() if (call := module._compiled_call_impl)}
     for module in compiled:
         module._compiled_call_impl = None
     try:
@@ -108,7 +106,9 @@ def capture(trainer: Trainer) -> list[Part]:
             if isinstance(module, nn.Module)
             for parameter in module.parameters()
         ]
-        found[key] = Part(name, type(owner).__name__, call, args, kwargs, list(dict.fromkeys(params)))
+        found[key] = Part(
+            name, type(owner).__name__, call, args, kwargs, list(dict.fromkeys(params))
+        )
 
     def hook(name: str) -> Callable[..., None]:
         def before(module: nn.Module, args: Any, kwargs: Any) -> None:

@@ -40,7 +40,7 @@ class Flops(TorchDispatchMode):
     """
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.total = 0
         self.parts: Counter[str] = Counter()
         self._part: str | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import os
 import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ from zoo.device import choose_device, choose_precision
 from zoo.memory import available
 from zoo.prepare import find_prepared
 from zoo.progress import amount, track
-from zoo.rehearsal import Rehearsal, rehearse
+from zoo.rehearsal import Rehearsal, rehearse, rehearse_without_values
 from zoo.trainer import BatchPlan, plan_batch
 
 if TYPE_CHECKING:
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 PROBE_STEPS = 5
 PROCESS_BYTES = 500e6
 """What Python, torch and compiled code take on the CPU before the first tensor, about."""
-
-GENEROUS = 400
-"""Bytes that a layer keeps of a token for each number of its width, more than any part we know."""
 
 
 @dataclass(frozen=True)
@@ -91,9 +88,9 @@ def plan(recipe: Recipe, *, probe: bool = True) -> Plan:
     )
 
 
-def batch_of(recipe: Recipe) -> BatchPlan:
+def batch_of(recipe: Recipe, world: int = 1) -> BatchPlan:
     settings, length = recipe.train, recipe.model.options["max_seq_len"]
-    return plan_batch(settings.batch_tokens, length, 1, settings.micro_batch)
+    return plan_batch(settings.batch_tokens, length, world, settings.micro_batch)
 
 
 def needed_bytes(rehearsal: Rehearsal, device: torch.device) -> int:
@@ -114,31 +111,38 @@ def probed(recipe: Recipe, device: torch.device, precision: str) -> float:
 def warn_if_too_large(recipe: Recipe) -> None:
     """A warning before a run that this machine's memory won't hold.
 
-    Counting takes a second, so it is done only where a generous guess leaves a doubt.
+    Counting takes a second or two, so it is done only where a generous guess leaves a doubt.
     """
     device = choose_device(recipe.train.device)
     free = available(device)
     if free is None:
         return
-    options, batch = recipe.model.options, batch_of(recipe)
-    tokens = batch.micro_batch * batch.length
-    weights = 4 * count_parameters(recipe)
-    guess = 5 * weights + tokens * options["n_layers"] * options["d_model"] * GENEROUS
-    if PROCESS_BYTES + guess < free:
+    batch = batch_of(recipe, int(os.environ.get("WORLD_SIZE", "1")))
+    beside = int(os.environ.get("LOCAL_WORLD_SIZE", "1")) if device.type == "cpu" else 1
+    guess = PROCESS_BYTES + 5 * 4 * count_parameters(recipe) + generous_activations(recipe, batch)
+    if beside * guess < free:
         return
-    precision = recipe.train.precision if recipe.train.precision != "auto" else "bfloat16"
     vocab_size = recipe.tokenizer().vocab_size or BYTES
-    rehearsal = rehearse(recipe, vocab_size, batch.micro_batch, device, precision)
-    needed = needed_bytes(rehearsal, device)
+    precision = recipe.train.precision if recipe.train.precision != "auto" else "bfloat16"
+    rows = batch.micro_batch
+    rehearsal = rehearse_without_values(recipe, vocab_size, rows, device, precision)
+    needed = beside * needed_bytes(rehearsal, device) if rehearsal is not None else 0
     if needed > free:
         warnings.warn(too_large(needed, free, batch), stacklevel=2)
+
+
+def generous_activations(recipe: Recipe, batch: BatchPlan) -> int:
+    """More bytes than any part we know keeps: of each layer's width, and all pairs of tokens."""
+    sizes = recipe.model.options
+    a_token = 150 * sizes["d_model"] + 20 * sizes["n_heads"] * batch.length
+    return int(batch.micro_batch * batch.length * sizes["n_layers"] * a_token)
 
 
 def too_large(needed: int, free: int, batch: BatchPlan) -> str:
     remedy = "train a smaller model"
     if batch.micro_batch > 1:
-        smaller = 2 ** int(math.log2(max(1, batch.micro_batch // 2)))
-        remedy = f"try --set train.micro_batch={smaller}, or {remedy}"
+        fewer = max(n for n in range(1, batch.micro_batch) if batch.rows_per_rank % n == 0)
+        remedy = f"try --set train.micro_batch={fewer}, or {remedy}"
     return (
         f"training will need about {amount(needed, 'B')} of memory, and {amount(free, 'B')} are "
         f"free: {remedy}"

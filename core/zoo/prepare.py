@@ -99,8 +99,8 @@ def find_prepared(recipe: Recipe) -> TokenData | None:
         kept = cache_dir() / "tokenizers" / tokenizer_name(recipe.tokenizer, text)
         if not kept.exists():
             return None
-        dir = tokens_dir(recipe, text, load_tokenizer(recipe.tokenizer, kept))
-        return open_prepared(dir, recipe) if (dir / META).exists() else None
+        found = tokens_dir(recipe, text, load_tokenizer(recipe.tokenizer, kept))
+        return open_prepared(found, recipe) if (found / META).exists() else None
     except (ZooError, ValueError, OSError):  # text that isn't there, or can't be had offline
         return None
     finally:

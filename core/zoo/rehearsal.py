@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -80,15 +80,26 @@ def rehearse(
 
     A model or an optimizer that needs values gets them, and is tried on a single row.
     """
+    found = rehearse_without_values(recipe, vocab_size, rows, device, precision)
+    if found is not None:
+        return found
+    with unchanged_randomness():
+        model = recipe.model(vocab_size, recipe.train.seed)
+        return go_through(recipe, model, 1, rows, device, precision)
+
+
+def rehearse_without_values(
+    recipe: Recipe, vocab_size: int, rows: int, device: torch.device, precision: str
+) -> Rehearsal | None:
+    """``rehearse`` that never takes memory; None where a part needs values."""
     with no_compiler(), unchanged_randomness():
+        with torch.device("meta"):
+            model = recipe.model(vocab_size, recipe.train.seed)
         try:
-            with torch.device("meta"):
-                model = recipe.model(vocab_size, recipe.train.seed)
             with FakeTensorMode(allow_non_fake_inputs=True):
                 return go_through(recipe, model, rows, rows, device, precision)
         except (RuntimeError, TypeError, ValueError):
-            model = recipe.model(vocab_size, recipe.train.seed)
-            return go_through(recipe, model, 1, rows, device, precision)
+            return None
 
 
 def go_through(
@@ -104,9 +115,9 @@ def go_through(
         made = recipe.optimizer(params)
         optimizers: list[torch.optim.Optimizer] = made if isinstance(made, list) else [made]
         ids = torch.zeros(rows, length + 1, dtype=torch.long, device=device)
-        with torch.no_grad(), forward, forward.within(parts_of(model)):
-            with autocast(device, precision):
-                model(ids[:, :-1])
+        following = forward.within(parts_of(model))
+        with torch.no_grad(), forward, following, autocast(device, precision):
+            model(ids[:, :-1])
         resting = live.now
         for _ in range(STEPS):
             before = live.peak = live.now
@@ -144,7 +155,8 @@ def put_on(device: torch.device, model: nn.Module) -> None:
     """Gives a model weights on a device, values only where it has some; shared ones once."""
     moved: dict[Tensor, Tensor] = {}
     for module in model.modules():
-        for tensors in (module._parameters, module._buffers):
+        kept: list[dict[str, Any]] = [module._parameters, module._buffers]
+        for tensors in kept:
             for name, tensor in tensors.items():
                 if tensor is None:
                     continue

@@ -14,13 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.cli.arguments import Parser, add_recipe_options, integer, load_plugins
-from zoo.cli.text import count, right, short, table
+from zoo.cli.text import count, right, share, short, table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from zoo.bench import Contender, Report
-    from zoo.recipe import Recipe
 
 USAGE = "RECIPE [options]"
 EXAMPLES = """\
@@ -150,10 +149,6 @@ def as_text(report: Report) -> str:
     )
 
 
-def share(part: float, whole: float) -> str:
-    return f"{100 * part / whole:.1f} %"
-
-
 def seconds(taken: float) -> str:
     return f"{taken:.3g} s" if taken >= 1 else f"{1000 * taken:.3g} ms"
 
@@ -175,17 +170,23 @@ def print_comparison(
     )
     if as_json:
         told = [
-            {"seconds_per_step": one.seconds, "tokens_per_s": one.rate, "phase_seconds": one.phases()}
+            {
+                "seconds_per_step": one.seconds,
+                "tokens_per_s": one.rate,
+                "phase_seconds": one.phases(),
+            }
             for one in contenders
         ]
         result = {"plain": told[0], "changed": told[1], "changes": changes, "time_ratio": ratio}
         print(json.dumps(result, indent=2))
         return
-    rows = [("", plain.recipe.name, " ".join(changes))]
+    rows: list[tuple[str, ...]] = [("", plain.recipe.name, " ".join(changes))]
     rows += [("tokens/s", *(f"{one.rate:,.0f}" for one in contenders))]
     rows += [("parameters", *(short(one.parameters) for one in contenders))]
     rows += [("ms a step", *(f"{1000 * one.seconds:.1f}" for one in contenders))]
     both = [one.phases() for one in contenders]
-    rows += [(f"  {p}", *(f"{1000 * of[p]:.1f}" for of in both)) for p in both[0] if p != "observers"]
+    rows += [
+        (f"  {p}", *(f"{1000 * of[p]:.1f}" for of in both)) for p in both[0] if p != "observers"
+    ]
     print(table(right(rows, 1)))
     print(f"\na step with {' '.join(changes)} takes {ratio:.3f} of the time (median of pairs)")

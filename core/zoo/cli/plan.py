@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.cli.arguments import Parser, add_recipe_options, load_plugins
-from zoo.cli.text import count, percent, right, short, table
+from zoo.cli.text import count, right, share, short, table
 
 if TYPE_CHECKING:
     from zoo.plan import Plan
@@ -99,7 +99,7 @@ def as_text(plan: Plan) -> str:
     for kind in sorted(counted.parameters, key=order):
         own, products = counted.parameters[kind], counted.forward.get(kind, 0)
         if own or products:
-            shares = percent(own, counted.total_parameters), percent(products, flops)
+            shares = share(own, counted.total_parameters), share(products, flops)
             parts.append((kind, f"{own:,}", shares[0], short(products), shares[1]))
     parts.append(("all", f"{counted.total_parameters:,}", "", short(flops), ""))
     parts.append(("without the embedding", f"{counted.non_embedding:,}", "", "", ""))
@@ -117,10 +117,19 @@ def as_text(plan: Plan) -> str:
     batch = plan.batch
     run = [
         ("steps", f"{plan.steps:,}"),
-        ("a step", f"{count(batch.tokens, 'token')}, {batch.micro_batch} rows of {batch.length} at once"),
-        ("tokens", f"{short(plan.tokens)}, {plan.tokens / counted.total_parameters:.3g} a parameter"),
+        (
+            "a step",
+            f"{count(batch.tokens, 'token')}, {batch.micro_batch} rows of {batch.length} at once",
+        ),
+        (
+            "tokens",
+            f"{short(plan.tokens)}, {plan.tokens / counted.total_parameters:.3g} a parameter",
+        ),
         ("the text", "not prepared" if plan.epochs is None else f"read {plan.epochs:.3g} times"),
-        ("products", f"{short(counted.training)}FLOP a token, {short(counted.training * plan.tokens)}FLOP"),
+        (
+            "products",
+            f"{short(counted.training)}FLOP a token, {short(counted.training * plan.tokens)}FLOP",
+        ),
     ]
     if plan.step is not None and plan.seconds is not None:
         rate = batch.tokens / plan.step

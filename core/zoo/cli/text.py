@@ -41,7 +41,10 @@ def right(rows: Sequence[Sequence[str]], first: int = 1) -> list[tuple[str, ...]
     """
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
-        (*row[:first], *(cell.rjust(n) for cell, n in zip(row[first:], widths[first:], strict=True)))
+        (
+            *row[:first],
+            *(cell.rjust(n) for cell, n in zip(row[first:], widths[first:], strict=True)),
+        )
         for row in rows
     ]
 
@@ -60,7 +63,7 @@ def short(n: float) -> str:
     >>> short(950), short(4_213_000), short(327_680_000), short(999_960)
     ('950', '4.21 M', '328 M', '1 M')
     """
-    for power, prefix in ((12, "T"), (9, "G"), (6, "M"), (3, "k")):
+    for power, prefix in ((18, "E"), (15, "P"), (12, "T"), (9, "G"), (6, "M"), (3, "k")):
         if float(f"{n:.3g}") >= 10**power:
             return f"{float(f'{n:.3g}') / 10**power:g} {prefix}"
     return f"{n:g}"
@@ -68,6 +71,14 @@ def short(n: float) -> str:
 
 def percent(part: float, whole: float) -> str:
     return f"{100 * part / whole:.3g} %" if whole else "0 %"
+
+
+def share(part: float, whole: float) -> str:
+    """
+    >>> share(1, 3), share(1, 30_000)
+    ('33.3 %', '0.0 %')
+    """
+    return f"{100 * part / whole:.1f} %"
 
 
 def size_of(recipe: Recipe) -> str:
