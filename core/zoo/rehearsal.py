@@ -147,7 +147,7 @@ def go_through(
         gradients=gradients,
         optimizer=state,
         activations=kept * asked // rows,
-        peak=max(weights + gradients + state, resting + state + (peak - before) * asked // rows),
+        peak=peak + kept * (asked - rows) // rows,
     )
 
 
