@@ -15,7 +15,6 @@ from torch import Tensor
 from unusual_components import Balanced, LinearAttention, RelativeBias, ValueResidual
 
 import zoo
-from zoo.api import count_parameters
 from zoo.flops import Flops, product_rate
 from zoo.memory import LiveBytes, free_in_cgroup
 from zoo.recipe import Recipe

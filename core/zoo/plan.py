@@ -21,8 +21,11 @@ if TYPE_CHECKING:
     from zoo.recipe import Recipe
 
 PROBE_STEPS = 5
-PROCESS_BYTES = 500e6
-"""What Python, torch and compiled code take on the CPU before the first tensor, about."""
+PROCESS_BYTES = 400e6
+"""What Python and torch take on the CPU before the first tensor, and some compiled code."""
+
+HELD = 1.3
+"""How much more than its tensors a process takes, since allocators hold on to what was freed."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +97,7 @@ def batch_of(recipe: Recipe, world: int = 1) -> BatchPlan:
 
 
 def needed_bytes(rehearsal: Rehearsal, device: torch.device) -> int:
-    return int(rehearsal.peak + (PROCESS_BYTES if device.type == "cpu" else 0))
+    return int(HELD * rehearsal.peak + (PROCESS_BYTES if device.type == "cpu" else 0))
 
 
 def probed(recipe: Recipe, device: torch.device, precision: str) -> float:
