@@ -16,6 +16,8 @@ def truncated_normal_(tensor: Tensor, std: float, cut: float = 3.0) -> Tensor:
     A uniform draw between the cumulative probabilities of the two ends, put through the normal's
     quantile function, √2 · erf⁻¹(u).
     """
+    if tensor.is_meta:  # no values to draw, and torch would import its compiler to say so
+        return tensor
     end = math.erf(cut / math.sqrt(2))
     with torch.no_grad():
         tensor.uniform_(-end, end).erfinv_().mul_(std * math.sqrt(2))
