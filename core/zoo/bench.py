@@ -17,14 +17,14 @@ import torch
 
 from zoo.api import BYTES
 from zoo.components import Part, time_parts
-from zoo.device import choose_device, choose_precision
+from zoo.device import choose_device, choose_precision, prepare_device
 from zoo.distributed import Group
 from zoo.flops import product_rate, synchronize
 from zoo.memory import peak_bytes
 from zoo.prepare import TokenData, find_prepared
 from zoo.progress import track
 from zoo.rehearsal import rehearse
-from zoo.runner import Session
+from zoo.runner import Session, trainer_for
 from zoo.tokens import Tokens, TokenWriter
 from zoo.trainer import Trainer
 
@@ -181,7 +181,7 @@ class Contender:
 
 
 def contender(recipe: Recipe, data: TokenData, device: torch.device, precision: str) -> Contender:
-    return Contender(recipe, Trainer(recipe, data, Group(), device, precision))
+    return Contender(recipe, trainer_for(recipe, data, Group(), device, precision))
 
 
 def run_steps(
@@ -258,6 +258,7 @@ def measure(recipe: Recipe, steps: int, say: Callable[[str], None] = lambda doin
         ZooError: what the recipe asks for can't be had here.
     """
     device = choose_device(recipe.train.device)
+    prepare_device(device)
     precision = choose_precision(recipe.train.precision, device)
     with tokens_to_time(recipe) as data:
         say(data.label)
@@ -276,7 +277,7 @@ def measure(recipe: Recipe, steps: int, say: Callable[[str], None] = lambda doin
         data=data.label,
         device=str(device),
         precision=precision,
-        compiled=any(block._compiled_call_impl is not None for block in model.blocks),
+        compiled=one.trainer.compiled,
         threads=torch.get_num_threads(),
         parameters=one.parameters,
         step_tokens=plan.tokens,
@@ -298,6 +299,7 @@ def compare(
 ) -> list[Contender]:
     """Times the steps of several recipes, who take turns, on tokens of the first one."""
     device = choose_device(recipes[0].train.device)
+    prepare_device(device)
     with tokens_to_time(recipes[0]) as data:
         say(data.label)
         contenders = [

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from zoo.api import BYTES, count_parameters
-from zoo.device import choose_device, choose_precision
+from zoo.device import choose_device, choose_precision, prepare_device
 from zoo.memory import available
 from zoo.prepare import find_prepared
 from zoo.progress import amount, track
@@ -104,6 +104,7 @@ def probed(recipe: Recipe, device: torch.device, precision: str) -> float:
     """Seconds of a step, the median of a few."""
     from zoo.bench import WARM_UP, contender, run_steps, tokens_to_time
 
+    prepare_device(device)
     with tokens_to_time(recipe) as data:
         one = contender(recipe, data, device, precision)
         with track("trying some steps", WARM_UP + PROBE_STEPS, "steps") as advance:

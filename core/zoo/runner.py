@@ -57,14 +57,8 @@ def _run(recipe: Recipe, *, out: Path | None, resumed: Run | None) -> Run:
             else choose_precision(recipe.train.precision, device)
         )
         tokens = _prepare(recipe, group, resumed)
-        trainer = Trainer(recipe, tokens, group, device, precision)
-        setting = recipe.train.compile
-        if group.from_first(
-            resumed.checkpoint.state.get("compiled", False)  # for the same roundings
-            if resumed is not None
-            else choose_compile(setting, device, precision, trainer.operations)
-        ):
-            trainer.compile(forgiving=setting == "auto")
+        compiled = resumed.checkpoint.state.get("compiled", False) if resumed is not None else None
+        trainer = trainer_for(recipe, tokens, group, device, precision, compiled)
         if resumed is not None:
             restore(trainer, resumed)
             run_dir = resumed.dir
@@ -79,6 +73,24 @@ def _run(recipe: Recipe, *, out: Path | None, resumed: Run | None) -> Run:
         with interrupts.deferred():
             session.loop(interrupts)
         return session.run()
+
+
+def trainer_for(
+    recipe: Recipe,
+    tokens: TokenData,
+    group: Group,
+    device: torch.device,
+    precision: str,
+    compiled: bool | None = None,
+) -> Trainer:
+    """A trainer, compiled if the recipe and this machine say so, or as an earlier one was."""
+    trainer = Trainer(recipe, tokens, group, device, precision)
+    setting = recipe.train.compile
+    if compiled is None:
+        compiled = choose_compile(setting, device, precision, trainer.operations)
+    if group.from_first(compiled):  # not decided anew by a resumed run, for the same roundings
+        trainer.compile(forgiving=setting == "auto")
+    return trainer
 
 
 def _prepare(recipe: Recipe, group: Group, resumed: Run | None) -> TokenData:

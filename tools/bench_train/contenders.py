@@ -37,8 +37,8 @@ def zoo(shape: Shape, precision: str, folder: Path, *, compile: bool) -> Step:
     from zoo.distributed import Group
     from zoo.prepare import TokenData
     from zoo.recipe import parse_recipe
+    from zoo.runner import trainer_for
     from zoo.tokens import Tokens, TokenWriter
-    from zoo.trainer import Trainer
 
     options = {
         "steps": 1_000_000,
@@ -46,6 +46,7 @@ def zoo(shape: Shape, precision: str, folder: Path, *, compile: bool) -> Step:
         "precision": precision,
         "device": "cpu",
         "observers": [],
+        "compile": compile,
     }
     recipe = parse_recipe(
         f"""
@@ -87,9 +88,7 @@ def zoo(shape: Shape, precision: str, folder: Path, *, compile: bool) -> Step:
     )
     device = choose_device("cpu")
     prepare_device(device)
-    trainer = Trainer(recipe, data, Group(), device, precision)
-    if compile:
-        trainer.compile(forgiving=False)
+    trainer = trainer_for(recipe, data, Group(), device, precision)
     return lambda: trainer.train_step() and None
 
 
