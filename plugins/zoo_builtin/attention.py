@@ -11,7 +11,11 @@ from torch import Tensor, nn
 
 from zoo.cache import extend, key_value_cache
 from zoo.contracts import Build, Make, Norm
-from zoo_builtin.scaled_dot_product import fused_attention, scaled_dot_product_attention
+from zoo_builtin.scaled_dot_product import (
+    decoding_attention,
+    fused_attention,
+    scaled_dot_product_attention,
+)
 
 if TYPE_CHECKING:
     from zoo.seq import Seq
@@ -111,6 +115,10 @@ class SlidingAttention(nn.Module):
         """The same, without a mask where the host knows that none is needed."""
         bias = seq.bias(k_pos)
         n_new = q_BHTD.shape[2]
+        if n_new == 1 and seq.start > 0 and q_BHTD.device.type == "cpu":
+            # Without padding, the decoding state holds the window and nothing else.
+            mask = seq.visible(k_pos, window=self.window) if seq.ragged else None
+            return decoding_attention(q_BHTD, k_BGSD, v_BGSD, mask, bias)
         if bias is None and not seq.ragged:
             if seq.start == 0 and n_new <= self.window:
                 return fused_attention(q_BHTD, k_BGSD, v_BGSD, causal=True)
