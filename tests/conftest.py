@@ -17,3 +17,9 @@ def _same_draws() -> None:
     import torch
 
     torch.manual_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def _kernels_for_short_texts_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else tests of the compiled tokenizer would test its readable twin."""
+    monkeypatch.setattr("zoo_builtin.tokenizers.bpe.FEW", -1)

@@ -311,7 +311,7 @@ def test_damage_is_an_error_that_names_the_file(
     path = save(tmp_path, 1)
     damage(path / name)
     with pytest.raises(ZooError) as caught:
-        checkpoint.load(path)
+        _ = checkpoint.load(path).optimizer
     assert str(path / name) in str(caught.value)
 
 
@@ -377,6 +377,14 @@ def test_a_damaged_newest_gives_way_to_the_one_before_with_a_warning(tmp_path: P
     (whole / "manifest.json").unlink()
     with pytest.raises(ZooError, match="step-00000003"):
         checkpoint.newest(tmp_path)
+
+
+def test_only_resuming_minds_a_damaged_optimizer(tmp_path: Path) -> None:
+    earlier, later = save(tmp_path, 1), save(tmp_path, 2)
+    flip_a_bit(later / "optimizer.safetensors")
+    assert checkpoint.newest(tmp_path, resumable=False) == later
+    with pytest.warns(UserWarning, match=r"optimizer\.safetensors: damaged"):
+        assert checkpoint.newest(tmp_path) == earlier
 
 
 def test_the_best_and_the_newest_are_kept(tmp_path: Path) -> None:

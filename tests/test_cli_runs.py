@@ -304,3 +304,11 @@ def test_an_interrupted_text_ends_with_its_line(signum: int) -> None:
     assert process.returncode == 128 + signum
     assert (begun + out).endswith(b"\n")
     assert err.decode().splitlines()[1:] == ["interrupted"]
+
+
+def test_generating_imports_nothing_slow_that_it_has_no_use_for() -> None:
+    slow = {"numba", "matplotlib", "rich", "torch._dynamo", "torch._inductor"}
+    generate = "main(['generate', 'runs/tiny-1', '--prompt', 'a'])"
+    code = f"import sys; from zoo.cli import main; {generate}; print({slow!r} & {{*sys.modules}})"
+    out, _ = started(code=code).communicate()
+    assert out.splitlines()[-1] == b"set()"

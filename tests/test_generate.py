@@ -11,7 +11,7 @@ from commands import inside, trained  # noqa: F401  (fixtures)
 from torch import Tensor
 
 import zoo
-from zoo.generate import draw, generator
+from zoo.generate import draw, uniform_draws
 
 
 class Nothing:
@@ -24,7 +24,7 @@ class Nothing:
 @pytest.mark.parametrize("logit", [-math.inf, math.nan, math.inf])
 def test_logits_without_a_distribution_are_refused(logit: float) -> None:
     with pytest.raises(zoo.ZooError, match="left no token to draw"):
-        draw(torch.full((1, 4), logit), [generator(0, 0)])
+        draw(torch.full((1, 4), logit), [0.5])
 
 
 def test_samplers_that_leave_nothing_are_refused() -> None:
@@ -36,7 +36,7 @@ def test_draws_have_the_frequencies_of_the_distribution() -> None:
     probs = torch.tensor([0.5, 0.0, 0.3, 0.2])
     n_draws = 4000
     rows = probs.log().expand(n_draws, -1)
-    drawn = draw(rows, [generator(1, row) for row in range(n_draws)])
+    drawn = draw(rows, [next(uniform_draws(1, row)) for row in range(n_draws)])
     shares = torch.bincount(drawn, minlength=4) / n_draws
     assert shares[1] == 0
     assert (shares - probs).abs().max() < 4 * (0.25 / n_draws) ** 0.5

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import subprocess
 import sys
@@ -9,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+import zoo
 from zoo.paths import cache_dir
-from zoo_builtin.tokenizers import jit
+from zoo_builtin.tokenizers import bpe, jit
 
 COMPILES = "compiling the tokenizer"
 
@@ -89,3 +91,20 @@ def test_the_folder_is_another_for_other_sources(
 def test_using_zoo_compiles_and_imports_nothing_of_the_kind(tmp_path: Path) -> None:
     make = "import sys, zoo; zoo.make('tokenizer', 'bpe', vocab_size=300)\n"
     assert run(make + "print('numba' in sys.modules)", tmp_path).stdout == "False\n"
+
+
+def test_little_text_takes_no_kernels_and_gets_the_same_ids(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    text = "Once upon a time — “naïve” caf\u00e9s, 12 345 of them!\r\n\tfoo_bar\u3000\U0001f600" * 3
+    tokenizer = zoo.make("tokenizer", "bpe", vocab_size=300)
+    tokenizer.train([text])
+    plain, compiled = copy.copy(tokenizer), copy.copy(tokenizer)
+    asked = compiled.encode(text).tolist()
+    monkeypatch.setattr(bpe, "FEW", 8192)
+    assert plain.encode(text).tolist() == asked
+    assert plain.decode_bytes(asked) == text.encode()
+    assert not {"_made_encoder", "_flattened"} & vars(plain).keys()
+    more = 100 * text
+    assert plain.encode(more).tolist() == compiled.encode(more).tolist()
+    assert "_made_encoder" in vars(plain)

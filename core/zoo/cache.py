@@ -58,7 +58,7 @@ def extend(
     cache["v"].index_copy_(2, slots, v_BHTD[:, :, -kept:].to(cache["v"].dtype))
     cache["pos"].index_copy_(1, slots, pos[:, -kept:])
     if seq.start > 0 and n_new == 1:
-        filled = slice(0, min(seq.start + 1, max_len))
+        filled = slice(0, torch.sym_min(seq.start + 1, max_len))
         seen = cache["k"][:, :, filled], cache["v"][:, :, filled], cache["pos"][:, filled]
     return seen
 

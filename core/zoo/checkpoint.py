@@ -12,14 +12,14 @@ import hashlib
 import json
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
 
 from zoo.errors import ZooError
 from zoo.folders import remove_folder, whole_folder
@@ -56,12 +56,22 @@ MANIFEST = "manifest.json"
 class Checkpoint:
     """What a checkpoint holds. Tied weights are one tensor under several names."""
 
+    folder: Path
     step: int
     model: dict[str, Tensor]
-    optimizer: dict[str, Tensor]
     state: dict[str, Any]
     recipe_toml: str
     tokenizer_dir: Path
+
+    @cached_property
+    def optimizer(self) -> dict[str, Tensor]:
+        """The optimizer's tensors, the largest file, which only training on needs: verified here.
+
+        Raises:
+            ZooError: the file is damaged.
+        """
+        verify(self.folder, lambda name: name == OPTIMIZER)
+        return read_tensors(self.folder / OPTIMIZER)
 
 
 def step_dir(dir: Path, step: int) -> Path:
@@ -105,19 +115,19 @@ def save(
     return folder
 
 
-def load(folder: Path) -> Checkpoint:
-    """Reads a checkpoint, all of it verified first.
+def load(folder: Path, *, verified: bool = False) -> Checkpoint:
+    """Reads a checkpoint, verified first if it isn't yet; the optimizer's state when asked for.
 
     Raises:
         ZooError: a file is missing, damaged or of a newer format; names the file.
     """
-    step = verify(folder)
+    step = verify(folder, lambda name: not verified and name != OPTIMIZER)
     try:
         state = json.loads((folder / STATE).read_text(encoding="utf-8"))
         return Checkpoint(
+            folder=folder,
             step=step,
             model=read_tensors(folder / MODEL),
-            optimizer=read_tensors(folder / OPTIMIZER),
             state=state,
             recipe_toml=(folder / RECIPE).read_bytes().decode(),
             tokenizer_dir=folder / TOKENIZER,
@@ -126,8 +136,10 @@ def load(folder: Path) -> Checkpoint:
         raise ZooError(f"{folder}: can't be read: {error}") from error
 
 
-def verify(folder: Path) -> int:
+def verify(folder: Path, hashed: Callable[[str], bool] = lambda name: True) -> int:
     """Compares every file of a checkpoint with its manifest; returns the checkpoint's step.
+
+    Sizes are compared always, SHA-256 for the names that ``hashed`` picks.
 
     Raises:
         ZooError: names the file, and what it should be and is.
@@ -151,17 +163,18 @@ def verify(folder: Path) -> int:
             raise ZooError(f"{path}: does not list {name}")
         if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
             raise ZooError(f"{path}: lists {name!r}, which lies outside the checkpoint")
-        compare(folder / name, *stated[name])
+        size, sha = stated[name]
+        compare(folder / name, size, sha if hashed(name) else None)
     return int(step)
 
 
-def compare(path: Path, size: int, sha: str) -> None:
-    """Raises ZooError unless the file has this size in bytes and this SHA-256."""
+def compare(path: Path, size: int, sha: str | None) -> None:
+    """Raises ZooError unless the file has this size in bytes and this SHA-256, if one is given."""
     if not path.is_file():
         raise ZooError(f"{path}: missing from the checkpoint")
     if (found := path.stat().st_size) != size:
         raise ZooError(f"{path}: damaged: {found} bytes where {size} were written")
-    if (found_sha := sha256(path)) != sha:
+    if sha is not None and (found_sha := sha256(path)) != sha:
         raise ZooError(f"{path}: damaged: its SHA-256 is {found_sha}, it was written as {sha}")
 
 
@@ -173,10 +186,11 @@ def all_in(dir: Path) -> list[Path]:
     )
 
 
-def newest(dir: Path) -> Path | None:
+def newest(dir: Path, *, resumable: bool = True) -> Path | None:
     """The newest checkpoint in ``dir`` that is whole, or None where there is none at all.
 
-    Warns of newer ones that it has to pass over.
+    Warns of newer ones that it has to pass over. Where training won't go on from it, the content
+    of the optimizer's state doesn't matter.
 
     Raises:
         ZooError: there are checkpoints, and all are damaged.
@@ -184,7 +198,7 @@ def newest(dir: Path) -> Path | None:
     problems: list[ZooError] = []
     for folder in reversed(all_in(dir)):
         try:
-            verify(folder)
+            verify(folder, lambda name: resumable or name != OPTIMIZER)
         except ZooError as error:
             problems.append(error)
             continue
@@ -211,6 +225,8 @@ def prune(dir: Path, keep: int, best: Path | None = None) -> None:
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
     """Writes tensors as safetensors. One that has several names is written once."""
+    from safetensors.torch import save_file  # here, as files can be verified before torch is there
+
     first_names: dict[tuple[Any, ...], str] = {}
     aliases: dict[str, str] = {}
     distinct: dict[str, Tensor] = {}
@@ -233,6 +249,8 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
     """Reads what ``write_tensors`` wrote."""
+    from safetensors.torch import load_file
+
     tensors: dict[str, Tensor] = load_file(path)
     with safe_open(path, framework="pt") as file:
         aliases = json.loads((file.metadata() or {}).get("aliases", "{}"))

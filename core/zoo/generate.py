@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from zoo.contracts import Sampler, Tokenizer
+from zoo.decoding import pack
 from zoo.errors import ZooError
 from zoo.model import Decoder
 from zoo.parts import derived_seed
@@ -113,26 +114,28 @@ def stream_ids(
     lengths = torch.tensor([len(prompt) for prompt in prompts], device=device)
     padding = longest - lengths if int(lengths.min()) < longest else None
     new = torch.tensor([[0] * (longest - len(p)) + list(p) for p in prompts], device=device)
-    history = torch.tensor([[-1] * (longest - len(p)) + list(p) for p in prompts], device=device)
-    generators = [generator(seed, row) for row in rows]
+    history = History([[-1] * (longest - len(p)) + list(p) for p in prompts], device)
+    uniforms = [uniform_draws(seed, row) for row in rows]
     states: list[dict[str, Any]] = [{} for _ in samplers]
     batch = list(rows)
     state = model.new_state(len(batch), longest + n_new, padding)
+    pack(model, len(batch))
     try:
         for _ in range(n_new):
             logits = model.decode(new, state)
             for sampler, own in zip(samplers, states, strict=True):
-                logits = sampler(logits, history, own)
-            tokens = draw(logits, [generators[row] for row in batch])
+                logits = sampler(logits, history.ids, own)
+            tokens = draw(logits, [next(uniforms[row]) for row in batch])
             yield from zip(list(batch), tokens.tolist(), strict=True)
             if not rows:
                 return
             new = tokens.to(device).unsqueeze(1)
-            history = torch.cat((history, new), dim=1)
+            history.add(new)
             if len(rows) < len(batch):
                 kept = torch.tensor([batch.index(row) for row in rows], device=device)
                 state.select(kept)
-                new, history = new[kept], history[kept]
+                history.select(kept)
+                new = new[kept]
                 for own in states:
                     own.update({k: v[kept] for k, v in own.items() if isinstance(v, Tensor)})
                 batch = list(rows)
@@ -140,21 +143,44 @@ def stream_ids(
         model.train(was_training)
 
 
-def generator(seed: int, row: int) -> torch.Generator:
-    """A row's own source of randomness."""
-    return torch.Generator().manual_seed(derived_seed(seed, "row", row))
+class History:
+    """All ids so far, (B, L): a buffer that doubles when it is full."""
+
+    def __init__(self, ids: list[list[int]], device: torch.device) -> None:
+        self._buffer = torch.tensor(ids, device=device)
+        self._length = self._buffer.shape[1]
+
+    @property
+    def ids(self) -> Tensor:
+        return self._buffer[:, : self._length]
+
+    def add(self, new: Tensor) -> None:
+        """One more id a row, (B, 1)."""
+        if self._length == self._buffer.shape[1]:
+            self._buffer = torch.cat((self._buffer, torch.empty_like(self._buffer)), dim=1)
+        self._buffer[:, self._length : self._length + 1] = new
+        self._length += 1
+
+    def select(self, rows: Tensor) -> None:
+        self._buffer = self._buffer[rows]
 
 
-def draw(logits: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
-    """One token a row, (B,), from softmax(logits); each row uses its own generator.
+def uniform_draws(seed: int, row: int, at_once: int = 64) -> Iterator[float]:
+    """A row's own source of randomness: numbers in [0, 1) without end."""
+    generator = torch.Generator().manual_seed(derived_seed(seed, "row", row))
+    while True:
+        yield from torch.rand(at_once, generator=generator, dtype=torch.float64).tolist()
 
-    Inverts the cumulative distribution at a uniform draw, on the CPU: the same for every device.
+
+def draw(logits: Tensor, uniforms: Sequence[float]) -> Tensor:
+    """One token a row, (B,), from softmax(logits), with a uniform draw for each row.
+
+    Inverts the cumulative distribution at the uniform draw, on the CPU: the same for every device.
     """
-    uniform = torch.tensor([torch.rand((), generator=g, dtype=torch.float64) for g in generators])
-    cumulative = logits.cpu().double().softmax(-1).cumsum(-1)
+    cumulative = logits.cpu().softmax(-1).cumsum(-1, dtype=torch.float64)
     if not cumulative[:, -1].isfinite().all():
         raise ZooError("the samplers left no token to draw: their logits are all −inf, or NaN")
-    threshold = uniform[:, None] * cumulative[:, -1:]
+    threshold = torch.tensor(uniforms, dtype=torch.float64)[:, None] * cumulative[:, -1:]
     # Right: a draw of exactly 0 must not fall on a leading token of probability 0.
     return torch.searchsorted(cumulative, threshold, right=True).squeeze(1)
 

@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+_drawn = ContextVar("drawn", default=True)
+
+
+@contextmanager
+def undrawn() -> Iterator[None]:
+    """Inside, weights are not drawn but left as memory happens to be: others will be loaded."""
+    token = _drawn.set(False)
+    try:
+        yield
+    finally:
+        _drawn.reset(token)
 
 
 def truncated_normal_(tensor: Tensor, std: float, cut: float = 3.0) -> Tensor:
@@ -16,12 +30,24 @@ def truncated_normal_(tensor: Tensor, std: float, cut: float = 3.0) -> Tensor:
     A uniform draw between the cumulative probabilities of the two ends, put through the normal's
     quantile function, √2 · erf⁻¹(u).
     """
-    if tensor.is_meta:  # no values to draw, and torch would import its compiler to say so
+    if tensor.is_meta or not _drawn.get():  # for meta, torch would import its compiler to say so
         return tensor
     end = math.erf(cut / math.sqrt(2))
     with torch.no_grad():
         tensor.uniform_(-end, end).erfinv_().mul_(std * math.sqrt(2))
         return tensor.clamp_(-cut * std, cut * std)  # erfinv rounds beyond the ends
+
+
+def packed(weight: Tensor, rows: int) -> Tensor:
+    """A matrix (d_out, d_in) in the order in which oneDNN's products with so many rows read it."""
+    return torch.ops.mkldnn._reorder_linear_weight(weight.detach(), rows)  # type: ignore[no-any-return]
+
+
+def product(x: Tensor, weight: Tensor, packed: Tensor | None) -> Tensor:
+    """x Wᵀ, with the packed matrix where there is one."""
+    if packed is None:
+        return x @ weight.T
+    return torch.ops.mkldnn._linear_pointwise(x, packed, None, "none", [], "")  # type: ignore[no-any-return]
 
 
 class Linear(nn.Module):
@@ -45,13 +71,14 @@ class Linear(nn.Module):
         self.d_in = d_in
         self.parts = {} if isinstance(d_out, int) else dict(d_out)
         self.d_out = d_out if isinstance(d_out, int) else sum(d_out.values())
+        self.packed: Tensor | None = None
         self.weight = nn.Parameter(torch.empty(self.d_out, d_in))
         for part in self.weight.data.split(list(self.parts.values()) or [self.d_out]):
             glorot = math.sqrt(2 / (d_in + part.shape[0]))
             truncated_normal_(part, scale * (glorot if std is None else std))
 
     def forward(self, x: Tensor) -> Tensor:
-        return x @ self.weight.T
+        return product(x, self.weight, self.packed)
 
     def split(self, y: Tensor) -> tuple[Tensor, ...]:
         """The products of a fused output (…, d_out), in the order in which they were named."""

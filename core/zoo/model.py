@@ -31,7 +31,7 @@ from zoo.contracts import (
     per_layer,
     ref,
 )
-from zoo.layers import Embedding, truncated_normal_
+from zoo.layers import Embedding, product, truncated_normal_
 from zoo.parts import Build, seeded
 from zoo.seq import Seq
 
@@ -59,12 +59,13 @@ class Head(nn.Module):
 
     def __init__(self, weight: nn.Parameter, *, scale: float = 1.0, cap: float | None = None):
         super().__init__()
+        self.packed: Tensor | None = None
         self.weight = weight
         self.scale = scale
         self.cap = cap
 
     def forward(self, hidden: Tensor) -> Tensor:
-        logits = (hidden @ self.weight.T).float()
+        logits = product(hidden, self.weight, self.packed).float()
         if self.scale != 1.0:
             logits = logits * self.scale
         return logits if self.cap is None else self.cap * torch.tanh(logits / self.cap)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import chain
-from typing import Any
-
-from torch import Tensor
-from torch.optim import Optimizer
+from typing import TYPE_CHECKING, Any
 
 from zoo.errors import ZooError
+
+if TYPE_CHECKING:  # torch is here by the time there is an optimizer; checkpoints open without
+    from torch import Tensor
+    from torch.optim import Optimizer
 
 TENSOR = "$tensor"
 TUPLE = "$tuple"
@@ -111,7 +112,7 @@ def _undo_casts(optimizer: Optimizer, state: Mapping[int, Mapping[str, Any]]) ->
         loaded = optimizer.state[params[index]]
         for key, value in values.items():
             cast = loaded.get(key)
-            if isinstance(value, Tensor) and isinstance(cast, Tensor) and cast.dtype != value.dtype:
+            if is_tensor(value) and is_tensor(cast) and cast.dtype != value.dtype:
                 loaded[key] = value.to(cast.device)
 
 
@@ -121,7 +122,7 @@ def _groups(optimizer: Optimizer, names: Mapping[Tensor, str]) -> list[list[str]
 
 def _pack(value: Any, path: str, tensors: dict[str, Tensor]) -> Any:
     """A value as JSON; tensors in it go to ``tensors`` and leave their name behind."""
-    if isinstance(value, Tensor):
+    if is_tensor(value):
         tensors[path] = value
         return {TENSOR: path}
     if value is None or isinstance(value, (bool, int, float, str)):
@@ -151,3 +152,9 @@ def _unpack(value: Any, tensors: Mapping[str, Tensor], copies: dict[int, Tensor]
     if TUPLE in value:
         return tuple(_unpack(item, tensors, copies) for item in value[TUPLE])
     return {key: _unpack(item, tensors, copies) for key, item in value.items()}
+
+
+def is_tensor(value: Any) -> bool:
+    import torch
+
+    return isinstance(value, torch.Tensor)

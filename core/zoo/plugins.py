@@ -13,11 +13,13 @@ components arrive in the same way.
 from __future__ import annotations
 
 import functools
+import gc
 import hashlib
 import importlib.util
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,7 +50,25 @@ class Hooks:
 @functools.cache
 def registry() -> Registry:
     """The registry of this process: everything installed, loaded on the first call."""
-    return load_installed()
+    with long_lived():
+        return load_installed()
+
+
+@contextmanager
+def long_lived() -> Iterator[None]:
+    """What is made inside isn't searched for garbage, then or later: it lives to the end.
+
+    Importing torch makes a million objects, which takes a third longer while they are searched
+    again and again, and once more at exit.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        if was_enabled:
+            gc.enable()
 
 
 def load_plugins(files: Sequence[str | Path] = ()) -> Registry:

@@ -15,6 +15,8 @@ from zoo.errors import RecipeError, ZooError
 from zoo.shell import quoted
 
 if TYPE_CHECKING:
+    import torch
+
     from zoo.checkpoint import Checkpoint
     from zoo.contracts import Sampler, Tokenizer
     from zoo.model import Decoder
@@ -57,13 +59,14 @@ class Run:
     dir: Path
     checkpoint_dir: Path
     summary: dict[str, Any] = field(default_factory=dict)
+    verified: bool = False
 
     @cached_property
     def checkpoint(self) -> Checkpoint:
         """The checkpoint, every file of it verified."""
         from zoo import checkpoint
 
-        return checkpoint.load(self.checkpoint_dir)
+        return checkpoint.load(self.checkpoint_dir, verified=self.verified)
 
     @cached_property
     def recipe(self) -> Recipe:
@@ -93,9 +96,31 @@ class Run:
     @cached_property
     def model(self) -> Decoder:
         """The trained model, on the CPU, in evaluation mode."""
-        model: Decoder = self.recipe.model(self.tokenizer.vocab_size, self.recipe.train.seed)
-        model.load_state_dict(self.checkpoint.model)
-        return model.eval()
+        import torch
+
+        return self.model_in(torch.float32)
+
+    @cached_property
+    def decoder(self) -> Decoder:
+        """The model as it generates: in bfloat16 if it may be and that is faster here."""
+        import torch
+
+        from zoo.device import choose_precision
+
+        asked = self.recipe.train.precision
+        if asked == "auto" and self.checkpoint.state.get("precision") == "float32":
+            asked = "float32"  # what training found
+        precision = choose_precision(asked, torch.device("cpu"))
+        return self.model_in(torch.bfloat16) if precision == "bfloat16" else self.model
+
+    def model_in(self, dtype: torch.dtype) -> Decoder:
+        """The trained model with weights of this type."""
+        from zoo.decoding import load_weights
+        from zoo.layers import undrawn
+
+        with undrawn():
+            model: Decoder = self.recipe.model(self.tokenizer.vocab_size, self.recipe.train.seed)
+        return load_weights(model, self.checkpoint.model, dtype)
 
     @property
     def metrics(self) -> list[dict[str, Any]]:
@@ -134,7 +159,7 @@ class Run:
 
         settings = self.recipe.generate
         return stream(
-            self.model,
+            self.decoder,
             self.tokenizer,
             prompts,
             [make() for make in settings.samplers] if samplers is None else samplers,
@@ -145,10 +170,11 @@ class Run:
         )
 
 
-def open_run(path: str | Path | None = None) -> Run:
+def open_run(path: str | Path | None = None, *, resumable: bool = False) -> Run:
     """Opens a run, or one checkpoint of it; the newest run under ``runs/`` where no path is given.
 
-    A path may leave out ``runs/``.
+    A path may leave out ``runs/``. The checkpoint is the newest whole one, in which the optimizer's
+    state is looked at only if training shall be ``resumable``. Needs no torch.
 
     Raises:
         ZooError: no run or no checkpoint there.
@@ -159,12 +185,12 @@ def open_run(path: str | Path | None = None) -> Run:
     if (folder / "manifest.json").exists():
         run = folder.parent.parent if folder.parent.name == "checkpoints" else folder
         return Run(run, folder)
-    newest = checkpoint.newest(folder / "checkpoints")
+    newest = checkpoint.newest(folder / "checkpoints", resumable=resumable)
     if newest is None:
         raise ZooError(
             f"{folder}: no checkpoint there; was it stopped before its first one? Train it anew"
         )
-    return Run(folder, newest)
+    return Run(folder, newest, verified=True)
 
 
 def find_run(path: str | Path) -> Path:

@@ -43,7 +43,7 @@ def train(recipe: Recipe, *, out: str | Path | None = None) -> Run:
 
 def resume(run: str | Path | Run) -> Run:
     """Goes on with a run from its newest checkpoint, as if it had never stopped."""
-    resumed = run if isinstance(run, Run) else open_run(run)
+    resumed = run if isinstance(run, Run) else open_run(run, resumable=True)
     return _run(resumed.recipe, out=None, resumed=resumed)
 
 

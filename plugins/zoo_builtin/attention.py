@@ -12,7 +12,11 @@ from torch import Tensor, nn
 from zoo.cache import extend, key_value_cache
 from zoo.contracts import Build, Make, Norm
 from zoo_builtin.blocked_attention import blocked_attention, blocked_pays
-from zoo_builtin.scaled_dot_product import fused_attention, scaled_dot_product_attention
+from zoo_builtin.scaled_dot_product import (
+    decoding_attention,
+    fused_attention,
+    scaled_dot_product_attention,
+)
 
 if TYPE_CHECKING:
     from zoo.seq import Seq
@@ -112,6 +116,10 @@ class SlidingAttention(nn.Module):
         """The same, without a mask where the host knows that none is needed."""
         bias = seq.bias(k_pos)
         n_new = q_BHTD.shape[2]
+        if n_new == 1 and seq.start > 0 and q_BHTD.device.type == "cpu":
+            # Without padding, the decoding state holds the window and nothing else.
+            mask = seq.visible(k_pos, window=self.window) if seq.ragged else None
+            return decoding_attention(q_BHTD, k_BGSD, v_BGSD, mask, bias)
         if bias is None and not seq.ragged:
             if seq.start == 0 and blocked_pays(q_BHTD):
                 return blocked_attention(q_BHTD, k_BGSD, v_BGSD, self.window)

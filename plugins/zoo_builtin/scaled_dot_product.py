@@ -63,3 +63,32 @@ def fused_attention(
         is_causal=causal,
         enable_gqa=q_BHTD.shape[1] != k_BGSD.shape[1],
     )
+
+
+def decoding_attention(
+    q_BHTD: Tensor,
+    k_BGSD: Tensor,
+    v_BGSD: Tensor,
+    mask: Tensor | None = None,
+    bias: Tensor | None = None,
+) -> Tensor:
+    """The same for few queries, for which torch's kernel on the CPU is slow; in float32.
+
+    Queries that share a head of keys stand side by side, so that keys and values aren't expanded.
+    """
+    B, H, T, D = q_BHTD.shape
+    G, S = k_BGSD.shape[1:3]
+    wide = torch.promote_types(q_BHTD.dtype, torch.float32)
+    q = (q_BHTD.to(wide) / math.sqrt(D)).reshape(B, G, H // G * T, D)
+    k, v = k_BGSD.to(wide), v_BGSD.to(wide)
+    # What is compiled becomes one loop over keys in their own type, without a copy in float32.
+    fused = torch.compiler.is_compiling()
+    scores = (q.unsqueeze(-2) * k.unsqueeze(-3)).sum(-1) if fused else q @ k.mT
+    scores = scores.view(B, H, T, S)
+    if bias is not None:
+        scores = scores + bias
+    if mask is not None:
+        scores = scores.masked_fill(~mask, -math.inf)
+    weights = scores.softmax(-1).view(B, G, H // G * T, S)
+    y = (weights.unsqueeze(-1) * v.unsqueeze(-3)).sum(-2) if fused else weights @ v
+    return y.view(B, H, T, D).to(v_BGSD.dtype)

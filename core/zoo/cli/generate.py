@@ -6,6 +6,7 @@ import argparse
 import os
 import random
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from zoo.cli.arguments import Parser, add_plugin_option, integer, load_plugins, number
@@ -79,10 +80,12 @@ def add_arguments(parser: Parser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    load_plugins(args)
     if args.path is not None and args.prompt is None and looks_like_text(args.path):
         raise ZooError(f"{args.path}: no such run; give a text to continue after --prompt")
-    opened = open_run(args.path)
+    with ThreadPoolExecutor(1) as beside:  # files are verified while torch is imported
+        opening = beside.submit(open_run, args.path)
+        load_plugins(args)
+        opened = opening.result()
     prompt = read_prompt() if args.prompt is None else args.prompt
     seed = random.randrange(SEEDS) if args.seed is None else args.seed
     pieces = opened.stream(

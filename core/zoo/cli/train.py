@@ -69,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
     from zoo.recipe import load_recipe
     from zoo.trainer import plan_batch
 
-    resumed = open_run(args.resume) if args.resume is not None else None
+    resumed = open_run(args.resume, resumable=True) if args.resume is not None else None
     recipe = resumed.recipe if resumed is not None else load_recipe(args.recipe, args.set)
     if args.nproc > 1 and not distributed.launched():
         settings, length = recipe.train, recipe.model.options["max_seq_len"]

@@ -14,11 +14,14 @@ from zoo_builtin.tokenizers.base import joined, offsets_of, several
 from zoo_builtin.tokenizers.byte_pairs import BytePairs, Merge, Rules
 from zoo_builtin.tokenizers.patterns import last_cut
 from zoo_builtin.tokenizers.portions import PORTION, Piece, in_threads, portions
+from zoo_builtin.tokenizers.reference import BPEReference
 
 if TYPE_CHECKING:
     from zoo_builtin.tokenizers.encode import Encoder
 
-MADE = ("_made_encoder", "_flattened")
+MADE = ("_made_encoder", "_flattened", "_reference")
+FEW = 8192
+"""Bytes of text, or ids, that plain Python deals with sooner than numba is loaded."""
 
 
 class BPE(BytePairs):
@@ -34,6 +37,9 @@ class BPE(BytePairs):
         """Text -> (n,) int32 ids."""
         allowed = self._special_ids(allowed_special)
         data = streams.to_bytes(text)
+        if not allowed and self._is_worth_no_kernel(len(data)):
+            self._trained()
+            return self._reference._encode_piece(data)
         if len(data) <= PORTION and not allowed:
             return self._encoder.encode([data])[0]
         return joined(self._encode_chunks([data], allowed, None))
@@ -65,6 +71,9 @@ class BPE(BytePairs):
 
     def decode_bytes(self, ids: Iterable[int]) -> bytes:
         """The exact bytes that ids stand for. Raises ValueError for an id that doesn't exist."""
+        if isinstance(ids, list) and self._is_worth_no_kernel(len(ids)):
+            return super().decode_bytes(ids)
+
         from zoo_builtin.tokenizers.decode import WORD, copy_tokens, measure
 
         text, borders = self._flattened
@@ -131,6 +140,21 @@ class BPE(BytePairs):
         for made in MADE:
             self.__dict__.pop(made, None)
         self._lookups = byte_ids, rules, whole
+        self._without_kernels = 0
+
+    def _is_worth_no_kernel(self, size: int) -> bool:
+        """Whether kernels are not there yet, and all that was done without them is little."""
+        if any(made in vars(self) for made in ("_made_encoder", "_flattened")):
+            return False
+        self._without_kernels += size
+        return self._without_kernels <= FEW
+
+    @cached_property
+    def _reference(self) -> BPEReference:
+        """The readable twin, with the same ids."""
+        twin = BPEReference(pattern=self.pattern)
+        twin._prepare(*self._lookups)
+        return twin
 
     @cached_property
     def _made_encoder(self) -> Encoder:
