@@ -35,6 +35,7 @@ VARIANTS: list[tuple[str, str, dict[str, Any]]] = [
     ("position", "rope", {"layout": "interleaved"}),
     ("loss", "cross_entropy", {"z_loss": 1e-2, "chunk": 7}),
     ("optimizer", "sgd", {"nesterov": True, "weight_decay": 0.1}),
+    ("optimizer", "muon", {"nesterov": False, "ns_steps": 3, "rest": "sgd_decay"}),
     ("scheduler", "wsd", {"warmup": 100, "shape": "cosine"}),
     ("tokenizer", "char", {"unknown": True}),
     ("tokenizer", "unigram", {"vocab_size": 260, "pattern": r"\s*\S+", "max_token_bytes": 3}),

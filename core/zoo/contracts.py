@@ -176,6 +176,9 @@ class Position(Protocol):
     "scores": ``bias(q_pos, k_pos)`` -> (B|1, n_heads, T, S), finite for every pair.
 
     ``limit`` is the number of positions it can tell apart, None where any will do.
+
+    ``prepare(seq)`` is optional: called once a forward, before the layers, for what ``seq.once`` is
+    to keep for all of them, so that the first layer does nothing that the others don't.
     """
 
     acts_on: frozenset[str]

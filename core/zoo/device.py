@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-import math
-import time
-from contextlib import AbstractContextManager, nullcontext
+import ctypes
+import os
+import sys
+from contextlib import AbstractContextManager, nullcontext, suppress
 
 import torch
 
 from zoo.distributed import local_rank
 from zoo.errors import ZooError
+from zoo.paths import cache_dir
+from zoo.products import ROUTES, cpu_products
+
+CLEARLY, WORTHWHILE, AS_EXACT = 1.4, 1.05, 4.0
+
+GPU_OPERATIONS = 100e12
+"""A second, in products: an order of magnitude, to tell long runs from short ones."""
+
+M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4  # of glibc's malloc.h
 
 
 def choose_device(name: str) -> torch.device:
@@ -46,23 +56,49 @@ def choose_precision(name: str, device: torch.device) -> str:
         return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
     if device.type != "cpu":
         return "float32"
-    wide, narrow = product_seconds(torch.float32, torch.bfloat16)
-    return "bfloat16" if narrow < 0.7 * wide else "float32"
+    products = cpu_products()
+    wide, narrow = products[float32_route()], products["bfloat16"]
+    return "bfloat16" if narrow.flops > CLEARLY * wide.flops else "float32"
 
 
-def product_seconds(*dtypes: torch.dtype, size: int = 512) -> list[float]:
-    """Seconds that a product of two square matrices takes on the CPU: the best of many, in turns.
+def float32_route() -> str:
+    """Which way this processor takes for float32: the fast one if it is that, and as exact."""
+    products = cpu_products()
+    plain, fast = products["float32"], products["float32, fast"]
+    faster = fast.flops > WORTHWHILE * plain.flops
+    return "float32, fast" if faster and fast.error < AS_EXACT * plain.error else "float32"
 
-    The best, since other processes only ever make it slower.
+
+def operations_per_second(device: torch.device, precision: str) -> float:
+    """Floating-point operations a second in matrix products of this precision."""
+    if device.type != "cpu":
+        return GPU_OPERATIONS
+    return cpu_products()["bfloat16" if precision == "bfloat16" else float32_route()].flops
+
+
+def prepare_device(device: torch.device) -> None:
+    """Settings of this process that make the same arithmetic faster.
+
+    To be called before torch's compiler is imported, which takes its cache folder from them.
     """
-    matrices = [torch.full((size, size), 0.5, dtype=dtype) for dtype in dtypes]
-    best = [math.inf] * len(dtypes)
-    for _ in range(12):
-        for nth, matrix in enumerate(matrices):
-            start = time.perf_counter()
-            matrix @ matrix
-            best[nth] = min(best[nth], time.perf_counter() - start)
-    return best
+    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache_dir() / "compiled"))
+    if device.type == "cpu":
+        torch.set_float32_matmul_precision(ROUTES[float32_route()])
+        keep_freed_memory()
+
+
+def keep_freed_memory() -> None:
+    """Has glibc keep the memory that tensors leave behind, which the next step needs again.
+
+    Else it goes back to the system, and every step pays for having its pages mapped and zeroed.
+    """
+    if sys.platform != "linux":
+        return
+    with suppress(OSError, AttributeError):  # another C library
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(M_MMAP_MAX, 0)
+        mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
+        mallopt(M_TOP_PAD, 64 * 2**20)
 
 
 def autocast(device: torch.device, precision: str) -> AbstractContextManager[object]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import random
 import tempfile
 from collections import Counter
@@ -72,7 +73,8 @@ def dry_run(recipe: Recipe, refuse: Callable[[At, str], None]) -> None:
                     params = apply_rules(params, [rule])
                 except ValueError as error:
                     refuse(("params", i), str(error).removeprefix("params[0] "))
-            made = attempt(("optimizer",), lambda: recipe.optimizer(params))
+            with no_compiler():
+                made = attempt(("optimizer",), lambda: recipe.optimizer(params))
         if made is not None and (flaw := uncovered(made, params)):
             refuse(("optimizer",), flaw)
 
@@ -107,6 +109,21 @@ def uncovered(made: Any, params: Sequence[Param]) -> str | None:
         if (times := covered[param.tensor]) != 1:
             return f"updates {param.name} {times} times a step instead of once"
     return None
+
+
+@contextmanager
+def no_compiler() -> Iterator[None]:
+    """Inside, making an optimizer doesn't import torch's compiler, which takes a second.
+
+    Torch excludes ``add_param_group`` from compilation, and needs the compiler to say so. Nothing
+    is compiled here, so the plain function does.
+    """
+    marked = torch.optim.Optimizer.add_param_group
+    torch.optim.Optimizer.add_param_group = inspect.unwrap(marked)  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        torch.optim.Optimizer.add_param_group = marked  # type: ignore[method-assign]
 
 
 @contextmanager

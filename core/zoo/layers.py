@@ -30,7 +30,7 @@ def truncated_normal_(tensor: Tensor, std: float, cut: float = 3.0) -> Tensor:
     A uniform draw between the cumulative probabilities of the two ends, put through the normal's
     quantile function, √2 · erf⁻¹(u).
     """
-    if not _drawn.get():
+    if tensor.is_meta or not _drawn.get():  # for meta, torch would import its compiler to say so
         return tensor
     end = math.erf(cut / math.sqrt(2))
     with torch.no_grad():

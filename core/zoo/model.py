@@ -275,6 +275,8 @@ class Decoder(nn.Module):
         """Final hidden states, and the losses and statistics that parts returned on the way."""
         x = self.embedding(ids)
         for position in self.positions:
+            if callable(prepare := getattr(position, "prepare", None)):
+                prepare(seq)
             if "embedding" in position.acts_on:
                 x = position.add(x, seq.pos)  # type: ignore[attr-defined]
         losses: dict[str, Tensor] = {}

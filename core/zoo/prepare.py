@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import io
 import json
+import os
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, redirect_stderr
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -69,23 +71,50 @@ def prepare(
         ZooError: no training or validation text, text that the tokenizer can't train on or encode,
             or a corpus that no longer gives the text behind ``key``.
     """
-    prepared = cache_dir() / "tokens"
-    if key is not None and (prepared / key / META).exists():
-        return open_prepared(prepared / key, recipe)
+    if key is not None and (cache_dir() / "tokens" / key / META).exists():
+        return open_prepared(cache_dir() / "tokens" / key, recipe)
     corpus: Corpus = recipe.data.corpus()
     text = corpus.fingerprint()
     if tokenizer is None:
         tokenizer = trained_tokenizer(recipe.tokenizer, corpus, text)
-    entry = recipe.tokenizer.entry
-    found = digest(FORMAT, MOST_BYTES, text, entry.owner, entry.name, tokenizer.fingerprint)
-    if key is not None and found != key:
+    found = tokens_dir(recipe, text, tokenizer)
+    if key is not None and found.name != key:
         raise ZooError(
             f"the recipe's corpus ({corpus.label}) no longer gives the text that this run was "
             "trained on, so the run can't go on; train a new one"
         )
-    if not (prepared / found / META).exists():
-        encode_corpus(corpus, tokenizer, prepared / found)
-    return open_prepared(prepared / found, recipe)
+    if not (found / META).exists():
+        encode_corpus(corpus, tokenizer, found)
+    return open_prepared(found, recipe)
+
+
+def find_prepared(recipe: Recipe) -> TokenData | None:
+    """What ``prepare`` made for this recipe earlier, where that can be told without a download."""
+    offline = os.environ.get("ZOO_OFFLINE")
+    os.environ["ZOO_OFFLINE"] = "1"
+    try:
+        with redirect_stderr(io.StringIO()):  # that another text stands in matters to a run alone
+            corpus: Corpus = recipe.data.corpus()
+            text = corpus.fingerprint()
+        kept = cache_dir() / "tokenizers" / tokenizer_name(recipe.tokenizer, text)
+        if not kept.exists():
+            return None
+        found = tokens_dir(recipe, text, load_tokenizer(recipe.tokenizer, kept))
+        return open_prepared(found, recipe) if (found / META).exists() else None
+    except (ZooError, ValueError, OSError):  # text that isn't there, or can't be had offline
+        return None
+    finally:
+        if offline is None:
+            del os.environ["ZOO_OFFLINE"]
+        else:
+            os.environ["ZOO_OFFLINE"] = offline
+
+
+def tokens_dir(recipe: Recipe, text: str, tokenizer: Tokenizer) -> Path:
+    """Where the tokens of the corpus whose fingerprint is ``text`` are kept."""
+    entry = recipe.tokenizer.entry
+    name = digest(FORMAT, MOST_BYTES, text, entry.owner, entry.name, tokenizer.fingerprint)
+    return cache_dir() / "tokens" / name
 
 
 def open_prepared(dir: Path, recipe: Recipe) -> TokenData:
@@ -117,16 +146,19 @@ def open_prepared(dir: Path, recipe: Recipe) -> TokenData:
 
 def trained_tokenizer(component: Component, corpus: Corpus, text: str) -> Tokenizer:
     """The tokenizer, trained on the corpus whose fingerprint is ``text``, now or earlier."""
-    entry = component.entry
-    settings = json.dumps(component.resolved(), sort_keys=True)
-    name = digest(FORMAT, MOST_BYTES, text, entry.owner, entry.version, settings)
-    kept = cache_dir() / "tokenizers" / name
+    kept = cache_dir() / "tokenizers" / tokenizer_name(component, text)
     if not kept.exists():
         tokenizer: Tokenizer = component()
         train_tokenizer(tokenizer, corpus)
         with whole_folder(kept) as unfinished:
             tokenizer.save(unfinished)
     return load_tokenizer(component, kept)
+
+
+def tokenizer_name(component: Component, text: str) -> str:
+    entry = component.entry
+    settings = json.dumps(component.resolved(), sort_keys=True)
+    return digest(FORMAT, MOST_BYTES, text, entry.owner, entry.version, settings)
 
 
 def train_tokenizer(tokenizer: Tokenizer, corpus: Corpus) -> None:

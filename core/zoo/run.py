@@ -45,6 +45,7 @@ class RunInfo:
     params: int
     device: str
     precision: str
+    compiled: bool = False
     world: int = 1
 
 

@@ -13,7 +13,8 @@ import torch
 
 import zoo
 from zoo import checkpoint
-from zoo.device import choose_device, choose_precision
+from zoo.compiling import choose_compile
+from zoo.device import choose_device, choose_precision, prepare_device
 from zoo.distributed import Group, process_group
 from zoo.interrupts import Interrupted, Interrupts
 from zoo.paths import write_atomically
@@ -48,6 +49,7 @@ def resume(run: str | Path | Run) -> Run:
 
 def _run(recipe: Recipe, *, out: Path | None, resumed: Run | None) -> Run:
     device = choose_device(recipe.train.device)
+    prepare_device(device)
     with Interrupts() as interrupts, process_group(device) as group:
         precision = group.from_first(
             resumed.checkpoint.state["precision"]  # not measured anew, which might fall otherwise
@@ -55,7 +57,8 @@ def _run(recipe: Recipe, *, out: Path | None, resumed: Run | None) -> Run:
             else choose_precision(recipe.train.precision, device)
         )
         tokens = _prepare(recipe, group, resumed)
-        trainer = Trainer(recipe, tokens, group, device, precision)
+        compiled = resumed.checkpoint.state.get("compiled", False) if resumed is not None else None
+        trainer = trainer_for(recipe, tokens, group, device, precision, compiled)
         if resumed is not None:
             restore(trainer, resumed)
             run_dir = resumed.dir
@@ -70,6 +73,24 @@ def _run(recipe: Recipe, *, out: Path | None, resumed: Run | None) -> Run:
         with interrupts.deferred():
             session.loop(interrupts)
         return session.run()
+
+
+def trainer_for(
+    recipe: Recipe,
+    tokens: TokenData,
+    group: Group,
+    device: torch.device,
+    precision: str,
+    compiled: bool | None = None,
+) -> Trainer:
+    """A trainer, compiled if the recipe and this machine say so, or as an earlier one was."""
+    trainer = Trainer(recipe, tokens, group, device, precision)
+    setting = recipe.train.compile
+    if compiled is None:
+        compiled = choose_compile(setting, device, precision, trainer.operations)
+    if group.from_first(compiled):  # not decided anew by a resumed run, for the same roundings
+        trainer.compile(forgiving=setting == "auto")
+    return trainer
 
 
 def _prepare(recipe: Recipe, group: Group, resumed: Run | None) -> TokenData:
@@ -119,6 +140,7 @@ class Session:
             params=sum(p.tensor.numel() for p in trainer.params),
             device=str(trainer.device),
             precision=trainer.precision,
+            compiled=trainer.compiled,
             world=trainer.group.world,
         )
         makers = settings.observers if self.first else []
@@ -203,6 +225,7 @@ class Session:
                 "valid": self.valid,
                 "data": trainer.data.key,
                 "precision": trainer.precision,
+                "compiled": trainer.compiled,
                 "optimizer": numbers,
                 "plugins": self.recipe.plugins,
                 "label": self.info.label,
@@ -267,6 +290,7 @@ class Session:
             "notices": self.info.notices,
             "device": self.info.device,
             "precision": self.info.precision,
+            "compiled": self.info.compiled,
             "processes": self.info.world,
             "threads": torch.get_num_threads(),
             "parameters": self.info.params,

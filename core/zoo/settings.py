@@ -31,7 +31,7 @@ class TrainOptions:
         micro_batch: rows that a process computes at once; "none" to choose by their length.
         seed: the first weights, the order of the data and all draws are a function of it.
         precision: of the products; "auto" takes bfloat16 where it is clearly faster.
-        compile: whether to compile the model's blocks.
+        compile: whether to compile the model's blocks; "auto" does where that saves time.
         device: "auto", "cpu", "cuda", "cuda:1", "mps".
         clip: largest global L2 norm of the gradient; "none" to leave it as it is.
         eval_every: steps between evaluations; "none" for ten in a run.
@@ -48,7 +48,7 @@ class TrainOptions:
     micro_batch: int | None = None
     seed: int = 1337
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    compile: bool = False
+    compile: bool | Literal["auto"] = "auto"
     device: str = "auto"
     clip: float | None = 1.0
     eval_every: int | None = None

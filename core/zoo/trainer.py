@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import pad
 from torch.nn.parallel import DistributedDataParallel
 
 from zoo import data as token_data
 from zoo.clip import clip_grad_norm_
+from zoo.compiling import compile_model, compiling
 from zoo.device import autocast
 from zoo.distributed import Group
 from zoo.errors import ZooError
@@ -109,14 +111,26 @@ class Trainer:
         self.multiplier = (
             recipe.scheduler(self.total_steps) if recipe.scheduler else lambda step: 1.0
         )
-        if settings.compile:
-            for block in self.model.blocks:
-                block.compile()
+        self.compiled = False
         self.replica: nn.Module = self.model
         if group.world > 1:
             self.replica = DistributedDataParallel(self.model, gradient_as_bucket_view=True)
         self._token_bytes = torch.from_numpy(data.tokenizer.token_bytes()).to(device)
         self._valid = token_data.valid_windows(data.valid, settings.eval_tokens, self.plan.length)
+
+    def compile(self, *, forgiving: bool = True) -> None:
+        """From now on runs compiled code, made at its first use and kept in zoo's cache folder.
+
+        What can't be compiled runs as it is written, or raises where that isn't to be forgiven.
+        """
+        compile_model(self.model, forgiving=forgiving)
+        self.compiled = True
+
+    @property
+    def operations(self) -> float:
+        """About how many operations the whole run takes: 6 a weight and token in its products."""
+        weights = sum(p.tensor.numel() for p in self.params if p.role != "embedding")
+        return 6.0 * weights * self.total_steps * self.plan.tokens
 
     @property
     def tokens(self) -> int:
@@ -150,7 +164,7 @@ class Trainer:
         micro_batches = self._rows(step).split(self.plan.micro_batch)
         for nth, rows in enumerate(micro_batches):
             with self._synchronised(nth == len(micro_batches) - 1):
-                scored = self._score(self.replica, rows)
+                scored = self._score(self.replica, rows[:, :-1], rows[:, 1:])
                 # DDP averages over the ranks, the loss is a mean over the tokens of all of them.
                 (scored.total * (self.group.world / self.plan.tokens)).backward()
             sums[0] += scored.total.item()
@@ -167,9 +181,10 @@ class Trainer:
                 f"step {step}: loss {loss}, gradient norm {norm}: stopped before the update. "
                 "A lower learning rate, a longer warm-up or train.clip may help"
             )
-        for optimizer in self.optimizers:
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
+        with compiling(self.compiled):
+            for optimizer in self.optimizers:
+                optimizer.step()
+                optimizer.zero_grad(set_to_none=True)
         self._hand_back(stats)
         self.step += 1
         return {"loss": loss, "grad_norm": norm}, bool(sums[1])
@@ -200,14 +215,17 @@ class Trainer:
     def _sums_of(self, windows: np.ndarray) -> Tensor:
         """Of some validation windows: −log p, number of tokens, bytes of their text."""
         rows = self._to_device(token_data.windows(self.data.valid, windows, self.plan.length))
-        targets = rows[:, 1:]
-        nll = self._score(self.model, rows).parts["nll"].item()
+        ids, targets = rows[:, :-1], rows[:, 1:]
         n_bytes = self._token_bytes[targets].sum().item()
-        return torch.tensor([nll, targets.numel(), n_bytes], dtype=torch.float64)
+        # As many rows as in training, so that no code is compiled for the last few.
+        lacking = (0, 0, 0, self.plan.micro_batch - len(rows))
+        scored = self._score(self.model, pad(ids, lacking), pad(targets, lacking, value=-1))
+        sums = [scored.parts["nll"].item(), targets.numel(), n_bytes]
+        return torch.tensor(sums, dtype=torch.float64)
 
-    def _score(self, model: nn.Module, rows: Tensor) -> Scored:
-        with autocast(self.device, self.precision):
-            scored: Scored = model(rows[:, :-1], rows[:, 1:])
+    def _score(self, model: nn.Module, ids: Tensor, targets: Tensor) -> Scored:
+        with compiling(self.compiled), autocast(self.device, self.precision):
+            scored: Scored = model(ids, targets)
         return scored
 
     def _rows(self, step: int) -> Tensor:

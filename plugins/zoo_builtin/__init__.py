@@ -19,6 +19,7 @@ def zoo_register(registry: Registrar) -> None:
         corpora,
         feedforward,
         losses,
+        muon,
         norms,
         observers,
         optimizers,
@@ -54,6 +55,7 @@ def zoo_register(registry: Registrar) -> None:
     registry.loss("cross_entropy", losses.CrossEntropy)
 
     registry.optimizer("adamw", optimizers.AdamW)
+    registry.optimizer("muon", muon.muon)
     registry.optimizer("sgd", optimizers.SGD)
     registry.optimizer("sgd_decay", optimizers.SGDDecay)
 

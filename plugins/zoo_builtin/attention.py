@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from zoo.cache import extend, key_value_cache
 from zoo.contracts import Build, Make, Norm
+from zoo_builtin.blocked_attention import blocked_attention, blocked_pays
 from zoo_builtin.scaled_dot_product import (
     decoding_attention,
     fused_attention,
@@ -120,6 +121,8 @@ class SlidingAttention(nn.Module):
             mask = seq.visible(k_pos, window=self.window) if seq.ragged else None
             return decoding_attention(q_BHTD, k_BGSD, v_BGSD, mask, bias)
         if bias is None and not seq.ragged:
+            if seq.start == 0 and blocked_pays(q_BHTD):
+                return blocked_attention(q_BHTD, k_BGSD, v_BGSD, self.window)
             if seq.start == 0 and n_new <= self.window:
                 return fused_attention(q_BHTD, k_BGSD, v_BGSD, causal=True)
             if n_new == 1:  # the decoding state holds the window and nothing else

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from zoo.compiling import compiled
+
 if TYPE_CHECKING:
     from zoo.seq import Seq
 
@@ -74,28 +76,27 @@ class CrossEntropy(nn.Module):
             return total, {"nll": sum_nll}
         total = sum_nll = torch.zeros((), device=hidden.device)
         for part in self.parts(len(rows_ND)):
-            chunk_total, chunk_nll, _ = self.sums(head(rows_ND[part]), targets_N[part])
+            chunk_total, chunk_nll = sums(head, rows_ND[part], targets_N[part], self.z_loss)
             total, sum_nll = total + chunk_total, sum_nll + chunk_nll
         return total, {"nll": sum_nll}
 
     def parts(self, n_rows: int) -> Iterator[slice]:
         return (slice(start, start + self.chunk) for start in range(0, n_rows, self.chunk))
 
-    def sums(self, logits_NV: Tensor, targets_N: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Of a chunk: the sum to minimise, the sum of −log p(target), log p of every token."""
-        log_p = log_softmax(logits_NV)
-        picked = log_p.gather(-1, targets_N.clamp(min=0).unsqueeze(-1)).squeeze(-1)
-        counted = targets_N >= 0
-        sum_nll = -(picked * counted).sum()
-        log_z = logits_NV[:, 0] - log_p[:, 0]
-        return sum_nll + self.z_loss * (log_z.square() * counted).sum(), sum_nll, log_p
 
-    def gradient(self, logits_NV: Tensor, targets_N: Tensor, log_p: Tensor) -> Tensor:
-        """Of a chunk's sum by its logits: softmax · (1 + 2 z_loss log Z) − one_hot(target)."""
-        counted = (targets_N >= 0).unsqueeze(-1).to(logits_NV.dtype)
-        log_z = logits_NV[:, :1] - log_p[:, :1]
-        d_logits = log_p.exp().mul_(counted * (1 + 2 * self.z_loss * log_z))
-        return d_logits.scatter_add_(-1, targets_N.clamp(min=0).unsqueeze(-1), -counted)
+@compiled
+def sums(
+    head: nn.Module, rows_ND: Tensor, targets_N: Tensor, z_loss: float
+) -> tuple[Tensor, Tensor]:
+    """Of a chunk of rows: the sum to minimise and the sum of −log p(target)."""
+    logits_NV = head(rows_ND)
+    picked = logits_NV.gather(-1, targets_N.clamp(min=0).unsqueeze(-1)).squeeze(-1)
+    log_z = logits_NV.logsumexp(-1)
+    counted = targets_N >= 0
+    sum_nll = ((log_z - picked) * counted).sum()
+    if not z_loss:
+        return sum_nll, sum_nll
+    return sum_nll + z_loss * (log_z.square() * counted).sum(), sum_nll
 
 
 class ChunkedSums(torch.autograd.Function):
@@ -123,12 +124,9 @@ class ChunkedSums(torch.autograd.Function):
         for part in loss.parts(len(rows_ND)):
             rows = rows_ND[part].detach().requires_grad_()
             with torch.enable_grad():
-                logits = head(rows)
-            seen, wanted = logits.detach(), targets_N[part]
-            chunk_total, chunk_nll, log_p = loss.sums(seen, wanted)
-            total, sum_nll = total + chunk_total, sum_nll + chunk_nll
-            d_logits = loss.gradient(seen, wanted, log_p)
-            d_rows[part], *d_chunk = torch.autograd.grad(logits, (rows, *weights), d_logits)
+                chunk_total, chunk_nll = sums(head, rows, targets_N[part], loss.z_loss)
+            total, sum_nll = total + chunk_total.detach(), sum_nll + chunk_nll.detach()
+            d_rows[part], *d_chunk = torch.autograd.grad(chunk_total, (rows, *weights))
             for d_weight, d in zip(d_weights, d_chunk, strict=True):
                 d_weight += d
         ctx.save_for_backward(d_rows, *d_weights)

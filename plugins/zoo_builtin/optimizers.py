@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from zoo.compiling import active, compiled, of_any_size
 from zoo.contracts import Param
 from zoo.params import groups
 
@@ -88,6 +89,20 @@ class AdamW(ListOptimizer):
         steps = self.steps(params)
         exp_avgs = self.buffers(params, "exp_avg")
         exp_avg_sqs = self.buffers(params, "exp_avg_sq")
+        if active() and all(on_cpu(p) for p in params):
+            for p, g, m, v, t in zip(params, grads, exp_avgs, exp_avg_sqs, steps, strict=True):
+                factors = torch.tensor(
+                    [
+                        1 - lr * group["weight_decay"],
+                        1 - beta1,
+                        beta2,
+                        -lr / (1 - beta1**t),
+                        math.sqrt(1 - beta2**t),
+                        group["eps"],
+                    ]
+                )
+                adamw_(*(of_any_size(x.view(-1)) for x in (p, g.contiguous(), m, v)), factors)
+            return
 
         torch._foreach_lerp_(exp_avgs, grads, 1 - beta1)
         torch._foreach_mul_(exp_avg_sqs, beta2)
@@ -101,6 +116,20 @@ class AdamW(ListOptimizer):
         torch._foreach_addcdiv_(
             params, exp_avgs, denominators, [-lr / (1 - beta1**t) for t in steps]
         )
+
+
+@compiled
+def adamw_(p: Tensor, g: Tensor, m: Tensor, v: Tensor, factors: Tensor) -> None:
+    """AdamW's update of one parameter, all (n,), in one loop where a CPU would take nine."""
+    decay, rise, keep, rate, correction, eps = factors.unbind()
+    m.lerp_(g, rise)
+    v.mul_(keep).add_((1 - keep) * g * g)
+    p.mul_(decay).add_(rate * m / (v.sqrt() / correction + eps))
+
+
+def on_cpu(p: Tensor) -> bool:
+    """Whether a plain loop over the memory of ``p`` is how to go through it."""
+    return p.device.type == "cpu" and p.is_contiguous()
 
 
 class SGD(ListOptimizer):

@@ -57,8 +57,11 @@ class RoPE(nn.Module):
         angles_BHTD = angles(pos, self.head_dim, self.base).unsqueeze(1)
         return angles_BHTD.cos(), angles_BHTD.sin()
 
+    def prepare(self, seq: Seq) -> tuple[Tensor, Tensor]:
+        return seq.once((id(self), "tables"), lambda: self.tables(seq.pos))
+
     def rotate(self, x_BHTD: Tensor, seq: Seq, key: bool = False) -> Tensor:
-        cos, sin = seq.once((id(self), "tables"), lambda: self.tables(seq.pos))
+        cos, sin = self.prepare(seq)
         x = x_BHTD.to(torch.promote_types(x_BHTD.dtype, torch.float32))
         if self.layout == "halves":
             a, b = x.chunk(2, dim=-1)

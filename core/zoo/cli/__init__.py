@@ -24,7 +24,18 @@ from zoo.errors import RecipeError, ZooError, did_you_mean
 from zoo.interrupts import Interrupted, Interrupts
 
 # Beware: once its module is imported, `list` is a command here and no longer the built-in type.
-COMMANDS = ("train", "generate", "check", "list", "describe", "tokenizer", "data", "plugins")
+COMMANDS = (
+    "train",
+    "generate",
+    "check",
+    "plan",
+    "bench",
+    "list",
+    "describe",
+    "tokenizer",
+    "data",
+    "plugins",
+)
 
 EXAMPLES = """\
 examples:

@@ -31,6 +31,24 @@ def table(rows: Sequence[Sequence[str]], indent: int = 0) -> str:
     return "\n".join(lines)
 
 
+def right(rows: Sequence[Sequence[str]], first: int = 1) -> list[tuple[str, ...]]:
+    """The same rows, with columns from ``first`` on that end under each other, as numbers should.
+
+    >>> print(table(right([("part", "ms"), ("norm", "0.53"), ("loss", "42.57")])))
+    part     ms
+    norm   0.53
+    loss  42.57
+    """
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        (
+            *row[:first],
+            *(cell.rjust(n) for cell, n in zip(row[first:], widths[first:], strict=True)),
+        )
+        for row in rows
+    ]
+
+
 def count(n: int, noun: str) -> str:
     """
     >>> count(1, "problem"), count(1234, "step")
@@ -45,7 +63,7 @@ def short(n: float) -> str:
     >>> short(950), short(4_213_000), short(327_680_000), short(999_960)
     ('950', '4.21 M', '328 M', '1 M')
     """
-    for power, prefix in ((9, "G"), (6, "M"), (3, "k")):
+    for power, prefix in ((18, "E"), (15, "P"), (12, "T"), (9, "G"), (6, "M"), (3, "k")):
         if float(f"{n:.3g}") >= 10**power:
             return f"{float(f'{n:.3g}') / 10**power:g} {prefix}"
     return f"{n:g}"
@@ -53,6 +71,14 @@ def short(n: float) -> str:
 
 def percent(part: float, whole: float) -> str:
     return f"{100 * part / whole:.3g} %" if whole else "0 %"
+
+
+def share(part: float, whole: float) -> str:
+    """
+    >>> share(1, 3), share(1, 30_000)
+    ('33.3 %', '0.0 %')
+    """
+    return f"{100 * part / whole:.1f} %"
 
 
 def size_of(recipe: Recipe) -> str:

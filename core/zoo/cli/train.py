@@ -65,6 +65,7 @@ def run(args: argparse.Namespace) -> int:
     load_plugins(args)
 
     from zoo import distributed, runner
+    from zoo.plan import warn_if_too_large
     from zoo.recipe import load_recipe
     from zoo.trainer import plan_batch
 
@@ -78,6 +79,8 @@ def run(args: argparse.Namespace) -> int:
     # A resumed run keeps its recipe under a name of no meaning: recipe.toml.
     name = resumed.dir.resolve().name if resumed is not None else recipe.name
     say(f"{name}: {size_of(recipe)}")
+    if is_first_process():
+        warn_if_too_large(recipe)
     run = runner.resume(resumed) if resumed is not None else runner.train(recipe, out=args.out)
     if is_first_process():
         report(run)

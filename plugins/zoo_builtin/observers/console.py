@@ -36,8 +36,11 @@ class Console:
         self.display.start()
         self.display.say(
             f"{run.name}: {run.params:,} parameters, steps {run.start_step} to "
-            f"{run.total_steps} on {run.device}, text: {run.label}"
+            f"{run.total_steps} on {run.device} in {run.precision}"
+            f"{', compiled' if run.compiled else ''}, text: {run.label}"
         )
+        if run.compiled:
+            self.display.say("compiling at the first steps: half a minute once, then kept on disk")
         for notice in run.notices:
             self.display.say(f"note: {notice}")
 

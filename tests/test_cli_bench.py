@@ -1,0 +1,236 @@
+"""`zoo bench` and `zoo plan`: what they tell, and that nothing stays behind."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from commands import (  # noqa: F401  (fixtures)
+    NORM_FILE,
+    error_of,
+    fresh_registry,
+    inside,
+    output_of,
+    posix,
+    started,
+    trained,
+)
+
+import zoo
+from zoo import bench, plan
+from zoo.api import count_parameters
+from zoo.bench import PHASES, contender, tokens_to_time, watched
+from zoo.cli import main
+from zoo.components import POSITION_METHODS, capture, eager, place, time_parts
+from zoo.prepare import find_prepared
+from zoo.progress import track
+
+CPU = torch.device("cpu")
+QUICK = ("--steps", "2")
+
+
+def files() -> set[Path]:
+    return set(Path().rglob("*"))
+
+
+@pytest.fixture(name="trainer")
+def a_trainer() -> Any:
+    recipe = zoo.load_recipe("tiny.toml")
+    with tokens_to_time(recipe) as data:
+        yield contender(recipe, data, CPU, "float32").trainer
+
+
+# ── bench ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_bench_tells_speed_and_where_the_time_goes(capsys: pytest.CaptureFixture[str]) -> None:
+    before = files()
+    told = json.loads(output_of(capsys, "bench", "tiny.toml", "--json", *QUICK))
+    assert files() == before
+    assert told["tokens_per_s"] == pytest.approx(256 / told["seconds_per_step"])
+    assert told["flops_per_s"] == pytest.approx(told["flops"] * told["tokens_per_s"])
+    assert 0 < told["share_of_product_rate"] < 1
+    assert told["peak_memory"] > 1e7
+    assert tuple(told["phase_seconds"]) == PHASES
+    assert all(taken > 0 for taken in told["phase_seconds"].values())
+    calls = {part["part"]: part["calls"] for part in told["parts"]}
+    assert calls["attention_norm"] == calls["feedforward.activation"] == 2
+    assert calls["attention.position.rotate"] == 4
+    assert calls["loss"] == calls["embedding"] == 1
+
+
+def test_bench_as_a_table(capsys: pytest.CaptureFixture[str]) -> None:
+    told = output_of(capsys, "bench", "tiny.toml", *QUICK)
+    for word in ("tokens/s", "FLOP/s", "peak memory", *PHASES, "RMSNorm", "SwiGLU", "RoPE"):
+        assert word in told
+
+
+def test_bench_follows_accumulation(capsys: pytest.CaptureFixture[str]) -> None:
+    args = ("bench", "tiny.toml", "--set", "train.micro_batch=2", "--json", *QUICK)
+    told = json.loads(output_of(capsys, *args))
+    assert (told["micro_batches"], told["micro_batch"]) == (4, 2)
+    assert {part["part"]: part["calls"] for part in told["parts"]}["norm"] == 4
+
+
+@pytest.mark.usefixtures("fresh_registry")
+def test_bench_tells_what_a_plug_in_costs(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "mine.py").write_text(NORM_FILE, encoding="utf-8")
+    plugin = ("--plugin", str(tmp_path / "mine.py"), "--set", "model.norm=mine")
+    told = json.loads(output_of(capsys, "bench", "tiny.toml", "--json", *QUICK, *plugin))
+    mine = [part for part in told["parts"] if part["type"] == "Mine"]
+    assert [part["part"] for part in mine] == ["attention_norm", "feedforward_norm", "norm"]
+    assert all(part["forward_seconds"] > 0 and part["backward_seconds"] > 0 for part in mine)
+
+
+@pytest.mark.parametrize(
+    ("position", "part"),
+    [
+        ("alibi", "attention.position.bias"),
+        ("learned", "position"),
+        ("rope", "attention.position.rotate"),
+    ],
+)
+def test_positions_are_timed_by_what_they_do(position: str, part: str) -> None:
+    recipe = zoo.load_recipe("tiny.toml", [f"model.position={position}"])
+    with tokens_to_time(recipe) as data:
+        trainer = contender(recipe, data, CPU, "float32").trainer
+        parts = {p.name for p in capture(trainer)}
+        assert parts & {*POSITION_METHODS.values()} == {part}
+        assert not any(callable(value) for value in vars(trainer.model.positions[0]).values())
+
+
+def test_bench_compares(capsys: pytest.CaptureFixture[str]) -> None:
+    args = ("bench", "tiny.toml", "--compare", "model.norm=layernorm", "--json", *QUICK)
+    told = json.loads(output_of(capsys, *args))
+    assert told["changes"] == ["model.norm=layernorm"]
+    assert told["time_ratio"] > 0
+    table = output_of(capsys, *args[:-3], *QUICK)
+    assert "model.norm=layernorm" in table.splitlines()[0]
+    assert error_of(capsys, "bench", "tiny.toml", "--compare", "model.norm=nrom")
+
+
+def test_bench_takes_the_recipe_s_text_where_it_is_prepared(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    recipe = zoo.load_recipe("tiny.toml")
+    monkeypatch.setenv("ZOO_CACHE", str(tmp_path))
+    assert find_prepared(recipe) is None
+    with tokens_to_time(recipe) as data:
+        assert data.label.startswith("random tokens")
+        random = data.dir
+    assert not random.exists()
+    assert main(["data", "prepare", "tiny.toml"]) == 0
+    with tokens_to_time(recipe) as data:
+        assert data.dir.parent == tmp_path / "tokens"
+        assert data.label == "stories"
+
+
+def test_a_watched_step_is_a_plain_step(trainer: Any) -> None:
+    recipe = zoo.load_recipe("tiny.toml")
+    with tokens_to_time(recipe) as data:
+        plain = contender(recipe, data, CPU, "float32").trainer
+        for _ in range(2):
+            with watched(trainer) as watch:
+                seen, _ = trainer.train_step()
+                watch.begin("other")
+            assert seen == plain.train_step()[0]
+            assert watch.seconds["optimizer"] > 0
+    assert type(trainer.model).forward is trainer.model.forward.__func__
+
+
+def test_compiled_blocks_are_put_back(trainer: Any) -> None:
+    def compiled() -> None:
+        raise AssertionError
+
+    for block in trainer.model.blocks:
+        block._compiled_call_impl = compiled
+    with eager(trainer.model) as there:
+        assert there
+        capture(trainer)
+    assert all(block._compiled_call_impl is compiled for block in trainer.model.blocks)
+
+
+def test_parts_alike_are_one(trainer: Any) -> None:
+    with track("timing", 1):
+        parts = time_parts(trainer, lambda n: track("timing", n))
+    assert len({part.name for part in parts}) == len(parts)
+    assert all(part.forward > 0 and part.backward > 0 for part in parts)
+    assert place("blocks.3") == "block"
+
+
+@posix
+def test_bench_can_be_interrupted() -> None:
+    before = files()
+    process = started("bench", "tiny.toml", "--steps", "100000")
+    assert process.stderr is not None
+    assert b"training on" in process.stderr.readline()
+    time.sleep(1)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert b"Traceback" not in err
+    assert files() == before
+
+
+# ── plan ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_plan_counts(capsys: pytest.CaptureFixture[str]) -> None:
+    before = files()
+    told = json.loads(output_of(capsys, "plan", "tiny.toml", "--json"))
+    assert files() == before
+    parameters = told["parameters"]
+    recipe = zoo.load_recipe("tiny.toml")
+    assert parameters["total"] == sum(parameters["parts"].values()) == count_parameters(recipe)
+    assert parameters["non_embedding"] == parameters["total"] - 257 * 16
+    assert told["tokens"] == told["steps"] * told["batch_tokens"] == 30 * 256
+    assert told["seconds"] == pytest.approx(30 * told["seconds_per_step"])
+    assert told["bytes"]["weights"] == 4 * parameters["total"]
+    assert told["bytes"]["peak"] < told["bytes"]["process"]
+    assert 0 < told["epochs"] < 10  # its tokens were prepared for the run
+
+
+def test_plan_without_a_probe_trains_nothing(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bench, "Trainer", None)
+    told = json.loads(output_of(capsys, "plan", "tiny.toml", "--json", "--no-probe"))
+    assert told["seconds"] is None
+    table = output_of(capsys, "plan", "tiny.toml", "--no-probe")
+    assert "optimizer state" in table
+    assert "tokens/s" not in table
+
+
+def test_plan_knows_no_vocabulary_before_the_tokenizer_does(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("ZOO_CACHE", str(tmp_path))
+    args = ("plan", "tiny.toml", "--set", "tokenizer=char", "--no-probe")
+    assert "counted with 256 ids" in output_of(capsys, *args)
+
+
+@pytest.mark.parametrize("command", ["plan", "train"])
+def test_a_run_that_does_not_fit_is_warned_of(
+    command: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.setattr(plan, "available", lambda device: 400_000_000)
+    args = [command, "tiny.toml", "--set", "train.steps=3"]
+    args += ["--out", str(tmp_path / "run")] if command == "train" else []
+    assert main(args) == 0
+    told = capsys.readouterr().err
+    assert "warning: training will need about" in told
+    assert "400 MB are free: try --set train.micro_batch=4, or" in told
+    monkeypatch.setattr(plan, "available", lambda device: 4_000_000_000)
+    monkeypatch.setattr(plan, "rehearse_without_values", None)  # not needed
+    plan.warn_if_too_large(zoo.load_recipe("tiny.toml"))
+    assert "training will need" not in capsys.readouterr().err
