@@ -20,12 +20,12 @@ def key_value_cache(
 ) -> dict[str, Tensor]:
     """An empty ring buffer for the keys and values of the last ``max_len`` columns.
 
-    "k", "v": (batch, n_heads, max_len, head_dim); "pos": (batch, max_len), −1 where empty.
+    "k", "v": (batch, n_heads, max_len, head_dim); "pos": (batch, max_len), −1 where empty. An entry
+    of all keys lies side by side in memory, so that a query's products with them are sums of rows.
     """
-    shape = (batch, n_heads, max_len, head_dim)
     return {
-        "k": torch.zeros(shape, device=device, dtype=dtype),
-        "v": torch.zeros(shape, device=device, dtype=dtype),
+        "k": torch.zeros(batch, n_heads, head_dim, max_len, device=device, dtype=dtype).mT,
+        "v": torch.zeros(batch, n_heads, max_len, head_dim, device=device, dtype=dtype),
         "pos": torch.full((batch, max_len), -1, device=device),
     }
 
@@ -58,7 +58,9 @@ def extend(
     cache["v"].index_copy_(2, slots, v_BHTD[:, :, -kept:].to(cache["v"].dtype))
     cache["pos"].index_copy_(1, slots, pos[:, -kept:])
     if seq.start > 0 and n_new == 1:
-        filled = slice(0, torch.sym_min(seq.start + 1, max_len))
+        # Compiled code takes shapes that never change; what is empty stands at −1, as padding does.
+        fixed = torch.compiler.is_compiling()
+        filled = slice(0, max_len if fixed else min(seq.start + 1, max_len))
         seen = cache["k"][:, :, filled], cache["v"][:, :, filled], cache["pos"][:, filled]
     return seen
 

@@ -63,6 +63,11 @@ class Checkpoint:
     recipe_toml: str
     tokenizer_dir: Path
 
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the manifest, and so of all files."""
+        return sha256(self.folder / MANIFEST)
+
     @cached_property
     def optimizer(self) -> dict[str, Tensor]:
         """The optimizer's tensors, the largest file, which only training on needs: verified here.

@@ -45,3 +45,9 @@ def pack(model: Decoder, rows: int) -> None:
         for module in model.modules():
             if isinstance(module, (Linear, Head)):
                 module.packed = packed(module.weight, rows)
+
+
+def unpack(model: Decoder) -> None:
+    for module in model.modules():
+        if isinstance(module, (Linear, Head)):
+            module.packed = None

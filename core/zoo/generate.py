@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from zoo.compiled_step import CompiledSteps
 from zoo.contracts import Sampler, Tokenizer
 from zoo.decoding import pack
 from zoo.errors import ZooError
@@ -28,6 +29,7 @@ def stream(
     usual_tokens: int = DEFAULT_NEW_TOKENS,
     seed: int = 0,
     stop: Sequence[str] = (),
+    steps: CompiledSteps | None = None,
 ) -> Iterator[tuple[int, str]]:
     """Continues the prompts as one batch; yields (row, new text) as soon as text is certain.
 
@@ -35,7 +37,7 @@ def stream(
     ``max_new_tokens`` (None for ``usual_tokens``, or what the model's positions allow if that is
     less); an empty text then says so. Text that may turn out to be part of a character or of a stop
     string is held back until it is known. Each row draws from a generator of its own, a function of
-    (seed, row).
+    (seed, row). Compiled ``steps`` are used if there are any for so many rows.
 
     Raises:
         ZooError: at once, for a prompt that can't be encoded, for more tokens than the model's
@@ -43,7 +45,7 @@ def stream(
     """
     ids = [[tokenizer.eot, *encoded(prompt, tokenizer)] for prompt in prompts]
     n_new = tokens_to_make(model, max(map(len, ids)), max_new_tokens, usual_tokens)
-    return stream_texts(model, tokenizer, ids, samplers, n_new, seed, stop)
+    return stream_texts(model, tokenizer, ids, samplers, n_new, seed, stop, steps)
 
 
 def encoded(prompt: str, tokenizer: Tokenizer) -> list[int]:
@@ -61,11 +63,12 @@ def stream_texts(
     n_new: int,
     seed: int,
     stop: Sequence[str],
+    steps: CompiledSteps | None,
 ) -> Iterator[tuple[int, str]]:
     """What ``stream`` yields, from prompts that are encoded already."""
     writers = [Writer(tokenizer, stop) for _ in ids]
     rows = list(range(len(ids)))
-    for row, token in stream_ids(model, ids, samplers, n_new, seed, rows):
+    for row, token in stream_ids(model, ids, samplers, n_new, seed, rows, steps):
         ended = token == tokenizer.eot
         text = writers[row].end() if ended else writers[row].write(token)
         if text:
@@ -102,10 +105,12 @@ def stream_ids(
     n_new: int,
     seed: int,
     rows: list[int],
+    steps: CompiledSteps | None = None,
 ) -> Iterator[tuple[int, int]]:
     """Yields (row, token) for each of ``rows``; the caller removes a row from the list to end it.
 
-    Prompts of different lengths are padded on the left; rows that ended leave the batch.
+    Prompts of different lengths are padded on the left; rows that ended leave the batch, but not
+    one that is decoded by compiled code, whose size is fixed.
     """
     was_training = model.training
     model.eval()
@@ -118,20 +123,26 @@ def stream_ids(
     uniforms = [uniform_draws(seed, row) for row in rows]
     states: list[dict[str, Any]] = [{} for _ in samplers]
     batch = list(rows)
-    state = model.new_state(len(batch), longest + n_new, padding)
-    pack(model, len(batch))
+    step = steps.load(len(batch)) if steps is not None else None
+    max_len = longest + n_new if step is None else None
+    state = model.new_state(len(batch), max_len, padding)
+    if step is None:
+        pack(model, len(batch))
     try:
         for _ in range(n_new):
-            logits = model.decode(new, state)
+            decode = step if step is not None and state.length else model.decode
+            logits = decode(new, state)
             for sampler, own in zip(samplers, states, strict=True):
                 logits = sampler(logits, history.ids, own)
             tokens = draw(logits, [next(uniforms[row]) for row in batch])
-            yield from zip(list(batch), tokens.tolist(), strict=True)
+            for row, token in zip(batch, tokens.tolist(), strict=True):
+                if row in rows:
+                    yield row, token
             if not rows:
                 return
             new = tokens.to(device).unsqueeze(1)
             history.add(new)
-            if len(rows) < len(batch):
+            if len(rows) < len(batch) and step is None:
                 kept = torch.tensor([batch.index(row) for row in rows], device=device)
                 state.select(kept)
                 history.select(kept)

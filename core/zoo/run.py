@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import torch
 
     from zoo.checkpoint import Checkpoint
+    from zoo.compiled_step import CompiledSteps
     from zoo.contracts import Sampler, Tokenizer
     from zoo.model import Decoder
     from zoo.recipe import Recipe
@@ -113,6 +114,13 @@ class Run:
         precision = choose_precision(asked, torch.device("cpu"))
         return self.model_in(torch.bfloat16) if precision == "bfloat16" else self.model
 
+    @cached_property
+    def steps(self) -> CompiledSteps:
+        """The decoder's steps as compiled code, where there is some on disk."""
+        from zoo.compiled_step import CompiledSteps
+
+        return CompiledSteps(self.decoder, self.checkpoint.digest)
+
     def model_in(self, dtype: torch.dtype) -> Decoder:
         """The trained model with weights of this type."""
         from zoo.decoding import load_weights
@@ -167,6 +175,7 @@ class Run:
             usual_tokens=settings.max_new_tokens or DEFAULT_NEW_TOKENS,
             seed=seed,
             stop=stop,
+            steps=self.steps,
         )
 
 

@@ -58,6 +58,11 @@ def add_arguments(parser: Parser) -> None:
         default=[],
         help="end before this text; may be repeated",
     )
+    parser.add_argument(
+        "--compile",
+        action="store_true",
+        help="first compile decoding of so many texts at once, which is kept and used from then on",
+    )
     add_plugin_option(parser)
     samplers = parser.add_argument_group(
         "samplers",
@@ -87,6 +92,8 @@ def run(args: argparse.Namespace) -> int:
         load_plugins(args)
         opened = opening.result()
     prompt = read_prompt() if args.prompt is None else args.prompt
+    if args.compile:
+        compile_steps(opened, args.num_samples)
     seed = random.randrange(SEEDS) if args.seed is None else args.seed
     pieces = opened.stream(
         [prompt] * args.num_samples,
@@ -101,6 +108,17 @@ def run(args: argparse.Namespace) -> int:
     else:
         print_samples(prompt, pieces, args.num_samples)
     return 0
+
+
+def compile_steps(opened: Run, rows: int) -> None:
+    """Compiles what isn't yet; where that can't be done, it is said and left."""
+    if opened.steps.load(rows) is not None:
+        return
+    print("compiling, which takes half a minute or so, once", file=sys.stderr, flush=True)
+    try:
+        opened.steps.compile(rows)
+    except ZooError as error:
+        print(f"{error}; going on without", file=sys.stderr)
 
 
 def read_prompt() -> str:
