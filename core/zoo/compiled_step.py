@@ -38,7 +38,7 @@ class CompiledStep:
     """Steps of so many rows. Raises RuntimeError where the file can't be loaded."""
 
     def __init__(self, code: Path) -> None:
-        self._runner: Any = torch._C._aoti.AOTIModelContainerRunnerCpu(str(code), 1)  # type: ignore[attr-defined]
+        self._runner: Any = torch._C._aoti.AOTIModelContainerRunnerCpu(str(code), 1)
 
     def __call__(self, ids: Tensor, state: DecodingState) -> Tensor:
         """The next tokens' logits, (B, vocab_size), after adding ids (B, 1) to the state.
