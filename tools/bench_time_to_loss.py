@@ -159,7 +159,7 @@ def characters(options: argparse.Namespace, folder: Path) -> Table:
         )
     table.notes += [
         f"Median ratio: {statistics.median(ratios):.2f}.",
-        "Times are those of the training steps alone, up to the evaluation that finds the loss; the "
+        "Times are those of training steps alone, up to the evaluation that finds the loss; the "
         "command's is that of `zoo train` as a whole, its many evaluations and its start included.",
         f"transformers {installed('transformers')}, GPT-2 of nanoGPT's sizes, float32, eager.",
     ]
