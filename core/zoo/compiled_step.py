@@ -174,7 +174,6 @@ def forget_oldest(folder: Path) -> None:
 
 def compiled(model: Decoder, rows: int, scratch: Path) -> Path:
     """Compiles a step of so many rows; returns a zip file with the code in it."""
-    from torch._inductor import aoti_compile_and_package
     from torch.export import Dim, export
 
     limit = model.position_limit
@@ -185,6 +184,8 @@ def compiled(model: Decoder, rows: int, scratch: Path) -> Path:
     shapes = (None, {0: length}, None, [dict.fromkeys(layer) for layer in state.layers])
     unpack(model)
     with torch.no_grad(), intermediate_files_in(scratch):
+        from torch._inductor import aoti_compile_and_package  # which looks where files shall go
+
         program = export(
             Step(model), (ids, past, state.padding, state.layers), dynamic_shapes=shapes
         )
