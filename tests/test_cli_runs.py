@@ -224,6 +224,48 @@ def test_samples_stand_under_headers_and_are_those_of_a_batch(
         assert f"--- sample {number} of 3 ---\n{text}\n\n" in out
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "prompts"),
+    [
+        (
+            "some.txt",
+            "One day\n\na\r\nOnce upon a time, b",
+            ["One day", "a", "Once upon a time, b"],
+        ),
+        ("some.jsonl", '{"prompt": "a\\nb"}\n{"prompt": ""}\n', ["a\nb", ""]),
+    ],
+)
+def test_prompts_of_a_file_are_continued_as_one_batch(
+    name: str, content: str, prompts: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / name).write_bytes(content.encode())
+    given = ("--batch-file", str(tmp_path / name), "--num-samples", "2", "--seed", "2")
+    out = output_of(capsys, "generate", "runs/tiny-1", *given)
+    texts = [prompt for prompt in prompts for _ in range(2)]
+    for row, text in zoo.open_run("runs/tiny-1").stream(list(texts), seed=2):
+        texts[row] += text
+    for number, text in enumerate(texts, start=1):
+        assert f"--- sample {number} of {len(texts)} ---\n{text}\n\n" in out
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "complaint"),
+    [
+        ("a.txt", b"\n \n", "a.txt: no prompt in it"),
+        ("a.txt", b"\xff", "a.txt: not UTF-8 (byte 0)"),
+        ("a.jsonl", b'{"prompt": "x"}\n{', "a.jsonl:2: no JSON"),
+        ("a.jsonl", b'{"text": "x"}', 'a.jsonl:1: write {"prompt": "'),
+    ],
+)
+def test_a_file_without_prompts_is_one_line(
+    name: str, content: bytes, complaint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    assert main(["generate", "runs/tiny-1", "--batch-file", str(tmp_path / name)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert complaint in line
+
+
 def test_a_sample_ends_before_a_stop_text(capsys: pytest.CaptureFixture[str]) -> None:
     whole = output_of(capsys, "generate", "--prompt", "a", "--seed", "1", "--temperature", "1")
     stop = whole[10:12]

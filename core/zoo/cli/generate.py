@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import random
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.cli.arguments import Parser, add_plugin_option, integer, load_plugins, number
@@ -14,7 +16,7 @@ from zoo.errors import ZooError
 from zoo.run import RUNS, open_run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from zoo.contracts import Sampler
     from zoo.recipe import Recipe
@@ -26,6 +28,7 @@ examples:
   zoo generate --prompt "Once upon a time"
   zoo generate runs/tinystories-1 --temperature 0.8 --top-p 0.95 --seed 7
   zoo generate --num-samples 3 --stop "The end."
+  zoo generate --batch-file prompts.txt --num-samples 2
   echo "One day, a cat" | zoo generate
 """
 
@@ -43,6 +46,13 @@ def add_arguments(parser: Parser) -> None:
         "--prompt",
         metavar="TEXT",
         help="what to continue (default: standard input, if it is piped)",
+    )
+    parser.add_argument(
+        "--batch-file",
+        metavar="FILE",
+        type=Path,
+        help="continue each line of a file, all at once; for prompts of several lines, a .jsonl "
+        'file of {"prompt": "…"}',
     )
     parser.add_argument(
         "--max-new-tokens", metavar="N", type=integer(1), help="when to end at last"
@@ -91,23 +101,64 @@ def run(args: argparse.Namespace) -> int:
         opening = beside.submit(open_run, args.path)
         load_plugins(args)
         opened = opening.result()
-    prompt = read_prompt() if args.prompt is None else args.prompt
+    prompts = prompts_of(args)
     if args.compile:
-        compile_steps(opened, args.num_samples)
+        compile_steps(opened, len(prompts))
     seed = random.randrange(SEEDS) if args.seed is None else args.seed
     pieces = opened.stream(
-        [prompt] * args.num_samples,
+        prompts,
         samplers=chosen_samplers(args, opened.recipe),
         max_new_tokens=args.max_new_tokens,
         seed=seed,
         stop=args.stop,
     )
     print_header(opened, seed)  # only now that nothing was refused
-    if args.num_samples == 1:
-        print_stream(prompt, pieces)
+    if len(prompts) == 1:
+        print_stream(prompts[0], pieces)
     else:
-        print_samples(prompt, pieces, args.num_samples)
+        print_samples(prompts, pieces)
     return 0
+
+
+def prompts_of(args: argparse.Namespace) -> list[str]:
+    """What to continue, each prompt as often as there are samples to make of it."""
+    if args.batch_file is None:
+        prompts = [read_prompt() if args.prompt is None else args.prompt]
+    elif args.prompt is not None:
+        raise ZooError("either --prompt or --batch-file: write the prompt into the file")
+    else:
+        prompts = read_prompts(args.batch_file)
+    return [prompt for prompt in prompts for _ in range(args.num_samples)]
+
+
+def read_prompts(path: Path) -> list[str]:
+    """The prompts of a file: its lines, or in .jsonl the "prompt" of each line.
+
+    Raises:
+        ZooError: no prompt, or a line that holds none.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ZooError(f"{path}: not UTF-8 (byte {error.start})") from None
+    prompts = []
+    for at, line in enumerate(text.split("\n"), start=1):  # other separators are text
+        line = line.removesuffix("\r")
+        if not line.strip():
+            continue
+        if path.suffix != ".jsonl":
+            prompts.append(line)
+            continue
+        try:
+            read = json.loads(line)
+        except ValueError as error:
+            raise ZooError(f"{path}:{at}: no JSON: {error}") from None
+        if not isinstance(read, dict) or not isinstance(read.get("prompt"), str):
+            raise ZooError(f'{path}:{at}: write {{"prompt": "…"}}')
+        prompts.append(read["prompt"])
+    if not prompts:
+        raise ZooError(f"{path}: no prompt in it; write one a line")
+    return prompts
 
 
 def compile_steps(opened: Run, rows: int) -> None:
@@ -173,11 +224,11 @@ def print_stream(prompt: str, pieces: Iterator[tuple[int, str]]) -> None:
         print()
 
 
-def print_samples(prompt: str, pieces: Iterator[tuple[int, str]], n_samples: int) -> None:
+def print_samples(prompts: Sequence[str], pieces: Iterator[tuple[int, str]]) -> None:
     """Each sample under a header, as soon as it is complete."""
-    texts = [prompt] * n_samples
+    texts = list(prompts)
     for row, text in pieces:
         if text:
             texts[row] += text
         else:
-            print(f"--- sample {row + 1} of {n_samples} ---\n{texts[row]}\n", flush=True)
+            print(f"--- sample {row + 1} of {len(texts)} ---\n{texts[row]}\n", flush=True)
