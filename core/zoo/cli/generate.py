@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import random
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from zoo.cli.arguments import Parser, add_plugin_option, integer, load_plugins, number
+from zoo.cli.arguments import (
+    Parser,
+    add_plugin_option,
+    existing_file,
+    integer,
+    load_plugins,
+    number,
+)
+from zoo.cli.prompts import read_prompt, read_prompts
 from zoo.errors import ZooError
 from zoo.run import RUNS, open_run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from zoo.contracts import Sampler
     from zoo.recipe import Recipe
@@ -27,6 +36,7 @@ examples:
   zoo generate runs/tinystories-1 --temperature 0.8 --top-p 0.95 --seed 7
   zoo generate --num-samples 3 --stop "The end."
   echo "One day, a cat" | zoo generate
+  zoo generate --batch-file prompts.txt --json
 """
 
 SEEDS = 2**31
@@ -43,6 +53,16 @@ def add_arguments(parser: Parser) -> None:
         "--prompt",
         metavar="TEXT",
         help="what to continue (default: standard input, if it is piped)",
+    )
+    parser.add_argument(
+        "--batch-file",
+        metavar="FILE",
+        type=existing_file,
+        help='continue all prompts of a file at once: one a line, or {"prompt": "…"} in a .jsonl\n'
+        "file, where a prompt may have several lines",
+    )
+    parser.add_argument(
+        "--json", action="store_true", help='print {"prompt": "…", "text": "…"} a line'
     )
     parser.add_argument(
         "--max-new-tokens", metavar="N", type=integer(1), help="when to end at last"
@@ -85,29 +105,50 @@ def add_arguments(parser: Parser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    if args.path is not None and args.prompt is None and looks_like_text(args.path):
+    alone = args.prompt is None and args.batch_file is None
+    if args.path is not None and alone and looks_like_text(args.path):
         raise ZooError(f"{args.path}: no such run; give a text to continue after --prompt")
+    if args.batch_file is not None and (args.prompt is not None or args.num_samples > 1):
+        raise ZooError("--batch-file says what to continue: leave out --prompt and --num-samples")
     with ThreadPoolExecutor(1) as beside:  # files are verified while torch is imported
         opening = beside.submit(open_run, args.path)
         load_plugins(args)
         opened = opening.result()
-    prompt = read_prompt() if args.prompt is None else args.prompt
-    if args.compile:
-        compile_steps(opened, args.num_samples)
+    if args.batch_file is not None:
+        prompts = read_prompts(args.batch_file)
+        check_prompts(opened, prompts, args)
+    else:
+        prompts = [read_prompt() if args.prompt is None else args.prompt] * args.num_samples
     seed = random.randrange(SEEDS) if args.seed is None else args.seed
     pieces = opened.stream(
-        [prompt] * args.num_samples,
+        prompts,
         samplers=chosen_samplers(args, opened.recipe),
         max_new_tokens=args.max_new_tokens,
         seed=seed,
         stop=args.stop,
     )
-    print_header(opened, seed)  # only now that nothing was refused
-    if args.num_samples == 1:
-        print_stream(prompt, pieces)
+    if args.compile:  # only now that nothing was refused
+        compile_steps(opened, len(prompts))
+    print_header(opened, seed)
+    if args.json:
+        print_texts(prompts, pieces, None)
+    elif args.batch_file is not None or len(prompts) > 1:
+        print_texts(prompts, pieces, "sample" if args.batch_file is None else "prompt")
     else:
-        print_samples(prompt, pieces, args.num_samples)
+        print_stream(prompts[0], pieces)
     return 0
+
+
+def check_prompts(opened: Run, prompts: Sequence[str], args: argparse.Namespace) -> None:
+    """Raises ZooError for a prompt that would be refused, with its line."""
+    from zoo.generate import encoded, tokens_to_make
+
+    for line, prompt in enumerate(prompts, start=1):
+        try:
+            ids = encoded(prompt, opened.tokenizer)
+            tokens_to_make(opened.decoder, 1 + len(ids), args.max_new_tokens, 1)
+        except ZooError as error:
+            raise ZooError(f"{args.batch_file}:{line}: {error}") from error
 
 
 def compile_steps(opened: Run, rows: int) -> None:
@@ -119,13 +160,6 @@ def compile_steps(opened: Run, rows: int) -> None:
         opened.steps.compile(rows)
     except ZooError as error:
         print(f"{error}; going on without", file=sys.stderr)
-
-
-def read_prompt() -> str:
-    """Standard input without its last line end; nothing where that is a terminal."""
-    if sys.stdin.isatty():
-        return ""
-    return sys.stdin.read().removesuffix("\n").removesuffix("\r")
 
 
 def looks_like_text(path: str) -> bool:
@@ -173,11 +207,21 @@ def print_stream(prompt: str, pieces: Iterator[tuple[int, str]]) -> None:
         print()
 
 
-def print_samples(prompt: str, pieces: Iterator[tuple[int, str]], n_samples: int) -> None:
-    """Each sample under a header, as soon as it is complete."""
-    texts = [prompt] * n_samples
+def print_texts(
+    prompts: Sequence[str], pieces: Iterator[tuple[int, str]], what: str | None
+) -> None:
+    """Each text under a header that says what it is, or as JSON; in order, as soon as complete."""
+    texts = [""] * len(prompts)
+    complete: set[int] = set()
+    printed = 0
     for row, text in pieces:
-        if text:
-            texts[row] += text
-        else:
-            print(f"--- sample {row + 1} of {n_samples} ---\n{texts[row]}\n", flush=True)
+        texts[row] += text
+        if not text:
+            complete.add(row)
+        while printed in complete:
+            prompt, text = prompts[printed], texts[printed]
+            printed += 1
+            if what is None:
+                print(json.dumps({"prompt": prompt, "text": text}, ensure_ascii=False), flush=True)
+            else:
+                print(f"--- {what} {printed} of {len(prompts)} ---\n{prompt}{text}\n", flush=True)
