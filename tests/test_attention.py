@@ -249,9 +249,9 @@ class TestModules:
     def test_the_cache_holds_the_window_and_the_shared_heads_alone(self) -> None:
         attention = SlidingAttention(BUILD, window=5, n_kv_heads=2)
         cache = attention.new_cache(3, 100, torch.device("cpu"), torch.bfloat16)
-        assert cache["k"].shape == cache["v"].shape == (3, 2, 5, 8)
+        assert cache["k"].mT.shape == cache["v"].shape == (3, 2, 5, 8)
         assert cache["k"].dtype == torch.bfloat16
-        assert attention.new_cache(3, 4, torch.device("cpu"), torch.float32)["k"].shape[2] == 4
+        assert attention.new_cache(3, 4, torch.device("cpu"), torch.float32)["v"].shape[2] == 4
 
     @pytest.mark.parametrize("n_kv_heads", [3, 8, 0, -1])
     def test_heads_that_can_not_be_shared(self, n_kv_heads: int) -> None:

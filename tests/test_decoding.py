@@ -13,8 +13,11 @@ from typing import Any, NamedTuple
 
 import pytest
 import torch
+from unusual_components import COMPONENTS
 
 import zoo
+from zoo.decoding import can_pack, pack
+from zoo.generate import stream_ids
 from zoo.model import Decoder
 from zoo.testing import decoding
 from zoo.testing.bench import DIMS
@@ -128,3 +131,51 @@ def test_positions_that_end_are_refused_past_their_end(attention: str) -> None:
     decoded(model, some_ids(1, DIMS.max_seq_len), [DIMS.max_seq_len], state)
     with pytest.raises(ValueError, match="positions end at 16 tokens"):
         model.decode(some_ids(1, 1), state)
+
+
+def greedy(model: Decoder, prompts: list[list[int]], n_new: int) -> list[list[int]]:
+    """What generating draws with a sampler that leaves the likeliest token alone."""
+    rows: list[list[int]] = [[] for _ in prompts]
+    sampler = zoo.make("sampler", "greedy")
+    for row, token in stream_ids(model, prompts, [sampler], n_new, 0, list(range(len(prompts)))):
+        rows[row].append(token)
+    return rows
+
+
+def greedy_without_cache(model: Decoder, prompt: list[int], n_new: int) -> list[int]:
+    """The same from full forwards over the whole text, one for each token."""
+    ids = list(prompt)
+    for _ in range(n_new):
+        ids.append(int(full(model, torch.tensor([ids]))[0, -1].argmax()))
+    return ids[len(prompt) :]
+
+
+@every_pair
+def test_greedy_tokens_are_those_of_full_forwards(case: Case) -> None:
+    model = case.decoder()
+    is_endless = model.position_limit is None and case.attention in ("full", "sliding")
+    n_new, plain = (30, windowed(case)) if is_endless else (DIMS.max_seq_len - 9, model)
+    prompts = [some_ids(length).tolist() for length in (9, 3, 5)]
+    asked = [greedy_without_cache(plain, prompt, n_new) for prompt in prompts]
+    assert greedy(model, prompts, n_new) == asked
+    assert greedy(model, prompts[:1], n_new) == asked[:1]
+
+
+@pytest.mark.parametrize(
+    "factory",
+    [factory for kind, factory in COMPONENTS if kind == "attention"],
+    ids=lambda factory: factory.__name__,
+)
+def test_greedy_tokens_of_an_attention_from_outside(factory: Any) -> None:
+    model = decoding.decoder(factory, zoo.registry().find("position", "rope").factory)
+    prompts = [some_ids(length).tolist() for length in (2, 6)]
+    assert greedy(model, prompts, 9) == [greedy_without_cache(model, p, 9) for p in prompts]
+
+
+def test_packed_weights_change_nothing_but_rounding() -> None:
+    model = Case("full", "rope", {}).decoder().to(torch.bfloat16)
+    ids = some_ids(3, 7)
+    plain = decoded(model, ids, [5, 1, 1])
+    pack(model, 3)
+    assert (model.head.packed is not None) == can_pack(model)
+    torch.testing.assert_close(decoded(model, ids, [5, 1, 1]), plain, atol=0.05, rtol=0.02)

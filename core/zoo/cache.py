@@ -20,11 +20,11 @@ def key_value_cache(
 ) -> dict[str, Tensor]:
     """An empty ring buffer for the keys and values of the last ``max_len`` columns.
 
-    "k", "v": (batch, n_heads, max_len, head_dim); "pos": (batch, max_len), −1 where empty. An entry
-    of all keys lies side by side in memory, so that a query's products with them are sums of rows.
+    "k": (batch, n_heads, head_dim, max_len), so that a query's products with all keys are a sum of
+    rows; "v": (batch, n_heads, max_len, head_dim); "pos": (batch, max_len), −1 where empty.
     """
     return {
-        "k": torch.zeros(batch, n_heads, head_dim, max_len, device=device, dtype=dtype).mT,
+        "k": torch.zeros(batch, n_heads, head_dim, max_len, device=device, dtype=dtype),
         "v": torch.zeros(batch, n_heads, max_len, head_dim, device=device, dtype=dtype),
         "pos": torch.full((batch, max_len), -1, device=device),
     }
@@ -38,7 +38,8 @@ def extend(
     Returns keys and values (B, H, S, D) and their positions (B|1, S), in no particular order: the
     ring buffer forgets nothing that a query of this call could still see in a window of its length.
     """
-    batch, _, max_len, _ = cache["k"].shape
+    k_BHDS, v_BHSD = cache["k"], cache["v"]
+    batch, _, max_len, _ = v_BHSD.shape
     n_new = k_BHTD.shape[2]
     pos = seq.pos.expand(batch, n_new)
     if seq.start == 0:
@@ -47,21 +48,19 @@ def extend(
         # Writing first would overwrite keys that the earlier queries of this call still see.
         past = slice(0, min(seq.start, max_len))
         seen = (
-            torch.cat((cache["k"][:, :, past], k_BHTD.to(cache["k"].dtype)), dim=2),
-            torch.cat((cache["v"][:, :, past], v_BHTD.to(cache["v"].dtype)), dim=2),
+            torch.cat((k_BHDS[..., past].mT, k_BHTD.to(k_BHDS.dtype)), dim=2),
+            torch.cat((v_BHSD[:, :, past], v_BHTD.to(v_BHSD.dtype)), dim=2),
             torch.cat((cache["pos"][:, past], pos), dim=1),
         )
     kept = min(n_new, max_len)
     first = seq.start + n_new - kept
     slots = torch.arange(first, first + kept, device=pos.device) % max_len
-    cache["k"].index_copy_(2, slots, k_BHTD[:, :, -kept:].to(cache["k"].dtype))
-    cache["v"].index_copy_(2, slots, v_BHTD[:, :, -kept:].to(cache["v"].dtype))
+    k_BHDS.index_copy_(3, slots, k_BHTD[:, :, -kept:].mT.to(k_BHDS.dtype))
+    v_BHSD.index_copy_(2, slots, v_BHTD[:, :, -kept:].to(v_BHSD.dtype))
     cache["pos"].index_copy_(1, slots, pos[:, -kept:])
     if seq.start > 0 and n_new == 1:
-        # Compiled code takes shapes that never change; what is empty stands at −1, as padding does.
-        fixed = torch.compiler.is_compiling()
-        filled = slice(0, max_len if fixed else min(seq.start + 1, max_len))
-        seen = cache["k"][:, :, filled], cache["v"][:, :, filled], cache["pos"][:, filled]
+        filled = slice(0, torch.sym_min(seq.start + 1, max_len))
+        seen = k_BHDS[..., filled].mT, v_BHSD[:, :, filled], cache["pos"][:, filled]
     return seen
 
 

@@ -11,10 +11,10 @@ import hashlib
 import inspect
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -25,6 +25,11 @@ from zoo.errors import ZooError
 from zoo.folders import remove_folder, whole_folder
 from zoo.model import Decoder
 from zoo.paths import cache_dir
+
+if TYPE_CHECKING:
+    from torch.export import ExportedProgram
+
+Stepping = Callable[[Tensor, DecodingState], Tensor]
 
 CODE = "step.so"
 KEPT = 8
@@ -45,8 +50,6 @@ class CompiledStep:
 
         The state must be of full length and hold something already.
         """
-        if state.padding is None:
-            state.padding = torch.zeros(len(ids), dtype=torch.int64)
         logits: Tensor = self._runner.run(list(inputs_of(ids, state)))[0]
         state.length += 1
         return logits
@@ -74,7 +77,8 @@ class Step(nn.Module):
 def inputs_of(ids: Tensor, state: DecodingState) -> Iterable[Tensor]:
     yield ids.contiguous()
     yield torch.empty(state.length, dtype=torch.int8)
-    assert state.padding is not None  # always: code is compiled for rows of any lengths
+    if state.padding is None:  # code is compiled for rows of any lengths
+        state.padding = torch.zeros(len(ids), dtype=torch.int64)
     yield state.padding
     for layer in state.layers:
         yield from layer.values()
@@ -172,29 +176,51 @@ def forget_oldest(folder: Path) -> None:
 # ── Compiling ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def compiled(model: Decoder, rows: int, scratch: Path) -> Path:
-    """Compiles a step of so many rows; returns a zip file with the code in it."""
+def traced(model: Decoder, rows: int) -> ExportedProgram:
+    """A step of so many rows as torch's compiler takes it, for a past of any length."""
     from torch.export import Dim, export
+    from torch.fx.experimental import _config
 
     limit = model.position_limit
     state = model.new_state(rows, padding=torch.zeros(rows, dtype=torch.int64))
     state.length = 2
     ids, past, *_ = inputs_of(torch.zeros(rows, 1, dtype=torch.int64), state)
     length = Dim("length", min=1, max=FARTHEST if limit is None else limit - 1)
-    shapes = (None, {0: length}, None, [dict.fromkeys(layer) for layer in state.layers])
+    dynamic = (None, {0: length}, None, [dict.fromkeys(layer) for layer in state.layers])
+    given = (ids, past, state.padding, state.layers)
+    # The filled part of a buffer is all of it in the end, which must make no difference.
+    shapes: Any = _config
+    with torch.no_grad(), shapes.patch(backed_size_oblivious=True):
+        return export(Step(model).eval(), given, dynamic_shapes=dynamic)
+
+
+def compiled(model: Decoder, rows: int, scratch: Path) -> Path:
+    """Compiles a step of so many rows; returns a zip file with the code in it."""
     unpack(model)
+    program = traced(model, rows)
+    check(model, rows, as_step(program))  # before it costs half a minute
     with torch.no_grad(), intermediate_files_in(scratch):
         from torch._inductor import aoti_compile_and_package  # which looks where files shall go
 
-        program = export(
-            Step(model), (ids, past, state.padding, state.layers), dynamic_shapes=shapes
-        )
         package = aoti_compile_and_package(
             program,
             package_path=str(scratch / "step.pt2"),
             inductor_configs={"freezing": True},
         )
     return Path(package)
+
+
+def as_step(program: ExportedProgram) -> Stepping:
+    """What was traced, to be run without having been compiled."""
+    run = program.module()
+
+    def step(ids: Tensor, state: DecodingState) -> Tensor:
+        ids, past, *_ = inputs_of(ids, state)
+        state.length += 1
+        logits: Tensor = run(ids, past, state.padding, state.layers)
+        return logits
+
+    return step
 
 
 @contextmanager
@@ -212,7 +238,7 @@ def intermediate_files_in(folder: Path) -> Iterator[None]:
 
 
 @torch.no_grad()
-def check(model: Decoder, rows: int, step: CompiledStep) -> None:
+def check(model: Decoder, rows: int, step: Stepping) -> None:
     """Compares some steps, after one token and across the end of the context.
 
     Raises:

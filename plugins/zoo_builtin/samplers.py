@@ -68,12 +68,24 @@ class TopP:
     def __call__(self, logits: Tensor, history: Tensor, state: dict[str, Any]) -> Tensor:
         if self.p == 1:  # rounding must not cut off the tail
             return logits
-        falling, ids = logits.sort(-1, descending=True)
-        probs = falling.softmax(-1)
+        falling, ids = logits.topk(self.most_kept(logits), dim=-1)
+        probs = (falling - logits.logsumexp(-1, keepdim=True)).exp()
         before = probs.cumsum(-1) - probs
         excluded = before >= self.p
         excluded[..., 0] = False  # whatever p rounds to
-        return torch.empty_like(logits).scatter(-1, ids, falling.masked_fill(excluded, EXCLUDED))
+        kept = falling.masked_fill(excluded, EXCLUDED)
+        return torch.full_like(logits, EXCLUDED).scatter(-1, ids, kept)
+
+    def most_kept(self, logits: Tensor) -> int:
+        """How many tokens a row may keep at most, as sorting all of them takes long on the CPU.
+
+        Those of a probability below (1 − p) / V come last and hold less than 1 − p together.
+        """
+        n_ids = logits.shape[-1]
+        if logits.device.type != "cpu":
+            return n_ids  # which the host needn't wait for
+        likely = logits.softmax(-1) >= 0.99 * (1 - self.p) / n_ids  # less, for rounding
+        return max(1, int(likely.sum(-1).max()))
 
 
 class MinP:

@@ -79,9 +79,9 @@ def decoding_attention(
     B, H, T, D = q_BHTD.shape
     G, S = k_BGSD.shape[1:3]
     wide = torch.promote_types(q_BHTD.dtype, torch.float32)
-    q = (q_BHTD.to(wide) / math.sqrt(D)).reshape(B, G, H // G * T, D)
+    q = (q_BHTD.to(wide) * D**-0.5).reshape(B, G, H // G * T, D)
     k, v = k_BGSD.to(wide), v_BGSD.to(wide)
-    # What is compiled becomes one loop over keys in their own type, without a copy in float32.
+    # Compiled, a sum of products is one loop over keys in their own type, and none is copied.
     fused = torch.compiler.is_compiling()
     scores = (q.unsqueeze(-2) * k.unsqueeze(-3)).sum(-1) if fused else q @ k.mT
     scores = scores.view(B, H, T, S)
@@ -89,6 +89,9 @@ def decoding_attention(
         scores = scores + bias
     if mask is not None:
         scores = scores.masked_fill(~mask, -math.inf)
-    weights = scores.softmax(-1).view(B, G, H // G * T, S)
-    y = (weights.unsqueeze(-1) * v.unsqueeze(-3)).sum(-2) if fused else weights @ v
+    if fused:
+        powers = (scores - scores.amax(-1, keepdim=True)).exp().view(B, G, H // G * T, S)
+        y = (powers.unsqueeze(-1) * v.unsqueeze(-3)).sum(-2) / powers.sum(-1, keepdim=True)
+    else:
+        y = scores.softmax(-1).view(B, G, H // G * T, S) @ v
     return y.view(B, H, T, D).to(v_BGSD.dtype)

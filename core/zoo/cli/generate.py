@@ -8,10 +8,17 @@ import os
 import random
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.cli.arguments import Parser, add_plugin_option, integer, load_plugins, number
+from zoo.cli.arguments import (
+    Parser,
+    add_plugin_option,
+    existing_file,
+    integer,
+    load_plugins,
+    number,
+)
+from zoo.cli.prompts import read_prompt, read_prompts
 from zoo.errors import ZooError
 from zoo.run import RUNS, open_run
 
@@ -28,8 +35,8 @@ examples:
   zoo generate --prompt "Once upon a time"
   zoo generate runs/tinystories-1 --temperature 0.8 --top-p 0.95 --seed 7
   zoo generate --num-samples 3 --stop "The end."
-  zoo generate --batch-file prompts.txt --num-samples 2
   echo "One day, a cat" | zoo generate
+  zoo generate --batch-file prompts.txt --json
 """
 
 SEEDS = 2**31
@@ -50,9 +57,12 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "--batch-file",
         metavar="FILE",
-        type=Path,
-        help="continue each line of a file, all at once; for prompts of several lines, a .jsonl "
-        'file of {"prompt": "…"}',
+        type=existing_file,
+        help='continue all prompts of a file at once: one a line, or {"prompt": "…"} in a .jsonl\n'
+        "file, where a prompt may have several lines",
+    )
+    parser.add_argument(
+        "--json", action="store_true", help='print {"prompt": "…", "text": "…"} a line'
     )
     parser.add_argument(
         "--max-new-tokens", metavar="N", type=integer(1), help="when to end at last"
@@ -95,15 +105,20 @@ def add_arguments(parser: Parser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    if args.path is not None and args.prompt is None and looks_like_text(args.path):
+    alone = args.prompt is None and args.batch_file is None
+    if args.path is not None and alone and looks_like_text(args.path):
         raise ZooError(f"{args.path}: no such run; give a text to continue after --prompt")
+    if args.batch_file is not None and (args.prompt is not None or args.num_samples > 1):
+        raise ZooError("--batch-file says what to continue: leave out --prompt and --num-samples")
     with ThreadPoolExecutor(1) as beside:  # files are verified while torch is imported
         opening = beside.submit(open_run, args.path)
         load_plugins(args)
         opened = opening.result()
-    prompts = prompts_of(args)
-    if args.compile:
-        compile_steps(opened, len(prompts))
+    if args.batch_file is not None:
+        prompts = read_prompts(args.batch_file)
+        check_prompts(opened, prompts, args)
+    else:
+        prompts = [read_prompt() if args.prompt is None else args.prompt] * args.num_samples
     seed = random.randrange(SEEDS) if args.seed is None else args.seed
     pieces = opened.stream(
         prompts,
@@ -112,53 +127,28 @@ def run(args: argparse.Namespace) -> int:
         seed=seed,
         stop=args.stop,
     )
-    print_header(opened, seed)  # only now that nothing was refused
-    if len(prompts) == 1:
-        print_stream(prompts[0], pieces)
+    if args.compile:  # only now that nothing was refused
+        compile_steps(opened, len(prompts))
+    print_header(opened, seed)
+    if args.json:
+        print_texts(prompts, pieces, None)
+    elif args.batch_file is not None or len(prompts) > 1:
+        print_texts(prompts, pieces, "sample" if args.batch_file is None else "prompt")
     else:
-        print_samples(prompts, pieces)
+        print_stream(prompts[0], pieces)
     return 0
 
 
-def prompts_of(args: argparse.Namespace) -> list[str]:
-    """What to continue, each prompt as often as there are samples to make of it."""
-    if args.batch_file is None:
-        prompts = [read_prompt() if args.prompt is None else args.prompt]
-    elif args.prompt is not None:
-        raise ZooError("either --prompt or --batch-file: write the prompt into the file")
-    else:
-        prompts = read_prompts(args.batch_file)
-    return [prompt for prompt in prompts for _ in range(args.num_samples)]
+def check_prompts(opened: Run, prompts: Sequence[str], args: argparse.Namespace) -> None:
+    """Raises ZooError for a prompt that would be refused, with its line."""
+    from zoo.generate import encoded, tokens_to_make
 
-
-def read_prompts(path: Path) -> list[str]:
-    """The prompts of a file: its lines, or in .jsonl the "prompt" of each line.
-
-    Raises:
-        ZooError: no prompt, or a line that holds none.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise ZooError(f"{path}: not UTF-8 (byte {error.start})") from None
-    prompts = []
-    for at, line in enumerate(text.split("\n"), start=1):  # other separators are text
-        line = line.removesuffix("\r")
-        if not line.strip():
-            continue
-        if path.suffix != ".jsonl":
-            prompts.append(line)
-            continue
+    for line, prompt in enumerate(prompts, start=1):
         try:
-            read = json.loads(line)
-        except ValueError as error:
-            raise ZooError(f"{path}:{at}: no JSON: {error}") from None
-        if not isinstance(read, dict) or not isinstance(read.get("prompt"), str):
-            raise ZooError(f'{path}:{at}: write {{"prompt": "…"}}')
-        prompts.append(read["prompt"])
-    if not prompts:
-        raise ZooError(f"{path}: no prompt in it; write one a line")
-    return prompts
+            ids = encoded(prompt, opened.tokenizer)
+            tokens_to_make(opened.decoder, 1 + len(ids), args.max_new_tokens, 1)
+        except ZooError as error:
+            raise ZooError(f"{args.batch_file}:{line}: {error}") from error
 
 
 def compile_steps(opened: Run, rows: int) -> None:
@@ -170,13 +160,6 @@ def compile_steps(opened: Run, rows: int) -> None:
         opened.steps.compile(rows)
     except ZooError as error:
         print(f"{error}; going on without", file=sys.stderr)
-
-
-def read_prompt() -> str:
-    """Standard input without its last line end; nothing where that is a terminal."""
-    if sys.stdin.isatty():
-        return ""
-    return sys.stdin.read().removesuffix("\n").removesuffix("\r")
 
 
 def looks_like_text(path: str) -> bool:
@@ -224,11 +207,21 @@ def print_stream(prompt: str, pieces: Iterator[tuple[int, str]]) -> None:
         print()
 
 
-def print_samples(prompts: Sequence[str], pieces: Iterator[tuple[int, str]]) -> None:
-    """Each sample under a header, as soon as it is complete."""
-    texts = list(prompts)
+def print_texts(
+    prompts: Sequence[str], pieces: Iterator[tuple[int, str]], what: str | None
+) -> None:
+    """Each text under a header that says what it is, or as JSON; in order, as soon as complete."""
+    texts = [""] * len(prompts)
+    complete: set[int] = set()
+    printed = 0
     for row, text in pieces:
-        if text:
-            texts[row] += text
-        else:
-            print(f"--- sample {row + 1} of {len(texts)} ---\n{texts[row]}\n", flush=True)
+        texts[row] += text
+        if not text:
+            complete.add(row)
+        while printed in complete:
+            prompt, text = prompts[printed], texts[printed]
+            printed += 1
+            if what is None:
+                print(json.dumps({"prompt": prompt, "text": text}, ensure_ascii=False), flush=True)
+            else:
+                print(f"--- {what} {printed} of {len(prompts)} ---\n{prompt}{text}\n", flush=True)
