@@ -73,9 +73,16 @@ class TestLayers:
         with pytest.raises(RuntimeError, match="weight"):
             Linear(4, {"q": 4, "k": 2}).load_state_dict(saved)
 
-    def test_embedding_equals_torch(self) -> None:
+    def test_embedding_takes_rows_of_its_table(self) -> None:
         table = Embedding(50, 8)
-        torch.testing.assert_close(table(ids()), torch.nn.functional.embedding(ids(), table.weight))
+        torch.testing.assert_close(table(ids()), table.weight[ids()])
+
+    def test_equal_ids_add_up_their_gradients_in_one_order(self) -> None:
+        table = Embedding(77, 128)  # large enough for several threads to share the work
+        drawn = torch.randint(77, (16, 64))
+        upstream = torch.randn(16, 64, 128)
+        grads = [torch.autograd.grad(table(drawn), table.weight, upstream)[0] for _ in range(5)]
+        assert all(torch.equal(grads[0], grad) for grad in grads[1:])
 
 
 class TestDraws:

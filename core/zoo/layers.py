@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 _drawn = ContextVar("drawn", default=True)
 
@@ -117,7 +118,7 @@ class Embedding(nn.Module):
         self.weight = nn.Parameter(truncated_normal_(torch.empty(num, dim), std))
 
     def forward(self, ids: Tensor) -> Tensor:
-        return self.weight[ids]
+        return F.embedding(ids, self.weight)
 
     def extra_repr(self) -> str:
         return ", ".join(map(str, self.weight.shape))
