@@ -118,6 +118,7 @@ class Embedding(nn.Module):
         self.weight = nn.Parameter(truncated_normal_(torch.empty(num, dim), std))
 
     def forward(self, ids: Tensor) -> Tensor:
+        # Indexing adds up the gradients of equal ids in whatever order the threads come to them.
         return F.embedding(ids, self.weight)
 
     def extra_repr(self) -> str:
