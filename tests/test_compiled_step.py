@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -25,7 +23,6 @@ from zoo.testing import decoding
 from zoo_builtin.attention import FullAttention, SlidingAttention
 from zoo_builtin.positions import RoPE
 
-NOTHING: Mapping[str, Tensor] = MappingProxyType({})
 ATTENTIONS = {
     "full": FullAttention,
     "shared heads": partial(FullAttention, n_kv_heads=2),
@@ -63,14 +60,8 @@ def test_every_attention_from_outside_is_among_these() -> None:
 class Forgetful(FullAttention):
     """Replaces its state instead of updating it."""
 
-    def forward(
-        self,
-        x: Tensor,
-        seq: Seq,
-        cache: dict[str, Tensor] | None = None,
-        carry: Mapping[str, Tensor] = NOTHING,
-    ) -> Any:
-        y = super().forward(x, seq, cache)
+    def forward(self, x: Tensor, seq: Seq, cache: Any = None, *more: Any) -> Any:
+        y = super().forward(x, seq, cache, *more)
         if cache is not None:
             cache["v"] = cache["v"] * 0.5
         return y
@@ -79,14 +70,8 @@ class Forgetful(FullAttention):
 class Curious(FullAttention):
     """Looks at numbers, which can't be traced."""
 
-    def forward(
-        self,
-        x: Tensor,
-        seq: Seq,
-        cache: dict[str, Tensor] | None = None,
-        carry: Mapping[str, Tensor] = NOTHING,
-    ) -> Any:
-        return super().forward(x * 2 if x.sum().item() > 0 else x, seq, cache)
+    def forward(self, x: Tensor, *given: Any) -> Any:
+        return super().forward(x * 2 if x.sum().item() > 0 else x, *given)
 
 
 def test_a_step_that_comes_out_otherwise_is_refused() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from decoders import PARTS
 from torch import Tensor, nn
 from unusual_components import LinearAttention, RelativeBias
 
@@ -21,13 +22,8 @@ from zoo.errors import ZooError
 from zoo.model import Decoder, Scored
 from zoo.prepare import prepare
 from zoo.trainer import Trainer
-from zoo_builtin.activations import SwiGLU
-from zoo_builtin.attention import FullAttention, SlidingAttention
-from zoo_builtin.feedforward import MLP
-from zoo_builtin.losses import CrossEntropy
-from zoo_builtin.norms import RMSNorm
+from zoo_builtin.attention import SlidingAttention
 from zoo_builtin.optimizers import AdamW
-from zoo_builtin.positions import RoPE
 
 CPU = torch.device("cpu")
 
@@ -172,16 +168,7 @@ def loss_and_gradients(model: Decoder) -> tuple[Tensor, list[Tensor]]:
     ids=["built-in", "norm", "attention", "position", "window"],
 )
 def test_components_from_outside_are_compiled_like_any_other(parts: dict[str, Any]) -> None:
-    options: dict[str, Any] = {
-        "norm": RMSNorm,
-        "activation": SwiGLU,
-        "position": RoPE,
-        "attention": FullAttention,
-        "feedforward": MLP,
-        "loss": CrossEntropy,
-        **parts,
-    }
-    model = Decoder(50, d_model=32, n_layers=2, n_heads=4, max_seq_len=20, **options)
+    model = Decoder(50, d_model=32, n_layers=2, n_heads=4, max_seq_len=20, **{**PARTS, **parts})
     asked, asked_grads = loss_and_gradients(model)
     before = graphs()
     compile_model(model, forgiving=False)

@@ -4,27 +4,19 @@ import math
 
 import pytest
 import torch
+from decoders import PARTS
 
 from zoo.contracts import Dims, Out
 from zoo.layers import Embedding, Linear, truncated_normal_
 from zoo.model import Decoder, Head
 from zoo.parts import Build, seeded
-from zoo_builtin.activations import ReLU2, SwiGLU
+from zoo_builtin.activations import ReLU2
 from zoo_builtin.attention import FullAttention
 from zoo_builtin.feedforward import MLP
-from zoo_builtin.losses import CrossEntropy
-from zoo_builtin.norms import LayerNorm, RMSNorm
+from zoo_builtin.norms import LayerNorm
 from zoo_builtin.positions import ALiBi, Learned, RoPE
 
 SIZES = {"d_model": 32, "n_layers": 2, "n_heads": 4, "max_seq_len": 16}
-PARTS = {
-    "norm": RMSNorm,
-    "activation": SwiGLU,
-    "position": RoPE,
-    "attention": FullAttention,
-    "feedforward": MLP,
-    "loss": CrossEntropy,
-}
 
 
 def decoder(seed: int = 0, **changes: object) -> Decoder:

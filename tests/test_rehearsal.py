@@ -183,26 +183,22 @@ def test_narrow_numbers_take_less(load: Any) -> None:
 
 
 MEASURED = """
-import re, sys, torch, zoo
-from pathlib import Path
+import sys, torch, zoo
 from zoo.bench import contender, tokens_to_time
-
-def peak():  # ru_maxrss may be that of the parent, before this program took its place
-    return 1024 * int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
-
-recipe = zoo.load_recipe(sys.argv[1], sys.argv[2:])
+from zoo.memory import peak_bytes
+recipe, cpu = zoo.load_recipe(sys.argv[1], sys.argv[2:]), torch.device("cpu")
 with tokens_to_time(recipe) as data:
     torch.ones(64, 64, requires_grad=True).sum().backward()
-    before = peak()
-    one = contender(recipe, data, torch.device("cpu"), "float32")
+    before = peak_bytes(cpu)
+    one = contender(recipe, data, cpu, "float32")
     one.step(), one.step()
-    print(peak() - before)
+    print(peak_bytes(cpu) - before)
 """
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc")
 def test_the_estimated_peak_is_near_a_measured_one(tmp_path: Path) -> None:
-    """Within a factor of 1.5, at a size where tensors outweigh what else a process takes."""
+    """Between 1.2 below and 1.8 above: gaps between tensors and kernels' code come on top."""
     path = tmp_path / "a.toml"
     path.write_text(MINIMAL, encoding="utf-8")
     sizes = {"d_model": 256, "n_heads": 4, "max_seq_len": 256}
@@ -211,7 +207,7 @@ def test_the_estimated_peak_is_near_a_measured_one(tmp_path: Path) -> None:
     command = [sys.executable, "-c", MEASURED, str(path), *changes]
     measured = int(subprocess.run(command, capture_output=True, check=True, text=True).stdout)
     estimate = rehearsed(zoo.load_recipe(path, changes), rows=16).peak
-    assert measured / 1.5 < estimate < 1.5 * measured
+    assert measured / 1.8 < estimate < 1.2 * measured
 
 
 def test_a_container_s_limit_is_seen(tmp_path: Path) -> None:

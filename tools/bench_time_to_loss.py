@@ -24,6 +24,7 @@ import torch
 from bench_time_to_loss.peers import Preset, litgpt_rates
 from bench_time_to_loss.runs import Measured, corpus, steps_within, train
 from bench_tokenizer.measure import Table, cores, installed, processor, say
+from bench_train.shapes import Shape
 
 import zoo
 from zoo.prepare import prepare
@@ -72,7 +73,7 @@ def stories(options: argparse.Namespace, folder: Path) -> Table:
     prepare(loaded)
     plain = folder / "plain.toml"
     plain.write_text(BASELINE.format(**asdict(zoo.build(loaded).dims)), encoding="utf-8")
-    shape = sizes(zoo.load_recipe(plain, [*given, "train.steps=1000"]))
+    shape = shape_of(zoo.load_recipe(plain, [*given, "train.steps=1000"]))
     rates = {"given": options.litgpt} if options.litgpt else litgpt_rates(shape, rounds=15)
     name, rate = max(rates.items(), key=lambda item: item[1])
     tokens = round(rate * 60 * options.baseline_minutes)
@@ -107,7 +108,7 @@ def stories(options: argparse.Namespace, folder: Path) -> Table:
         + f". The baseline has the tokens that the faster ({name}) trains on in "
         f"{options.baseline_minutes} minutes; zoo trains it, as loss over tokens is the same, in "
         "the precision that is fastest here.",
-        f"Sizes: {', '.join(f'{key} {value:,}' for key, value in shape.items())}.",
+        f"Sizes: {', '.join(f'{key} {value:,}' for key, value in asdict(shape).items())}.",
     ]
     return table
 
@@ -118,14 +119,19 @@ def row(table: Table, name: str, measured: Measured, minutes: str, best: float) 
     table.row(name, minutes, *figures, f"{best:.4f}", f"{last.bits_per_byte:.4f}")
 
 
-def sizes(recipe: Any) -> dict[str, int]:
-    """What litgpt's model needs to know of the baseline's."""
+def shape_of(recipe: Any) -> Shape:
+    """What litgpt's model and batch need to know of the baseline's."""
     model = zoo.build(recipe)
-    return {
-        **asdict(model.dims),
-        "d_ff": model.blocks[0].feedforward.down.d_in,
-        "batch_tokens": recipe.train.batch_tokens,
-    }
+    dims = model.dims
+    return Shape(
+        dims.vocab_size,
+        dims.max_seq_len,
+        dims.d_model,
+        model.blocks[0].feedforward.down.d_in,
+        dims.n_layers,
+        dims.n_heads,
+        recipe.train.batch_tokens // dims.max_seq_len,
+    )
 
 
 def characters(options: argparse.Namespace, folder: Path) -> Table:

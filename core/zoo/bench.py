@@ -46,20 +46,25 @@ def tokens_to_time(recipe: Recipe) -> Iterator[TokenData]:
     if prepared is not None:
         yield prepared
         return
-    tokenizer: Any = RandomIds(recipe.tokenizer().vocab_size or BYTES)
+    vocab_size = recipe.tokenizer().vocab_size or BYTES
     n_tokens = max(RANDOM_TOKENS, 4 * (recipe.model.options["max_seq_len"] + 1))
-    ids = np.random.default_rng(0).integers(0, tokenizer.vocab_size, n_tokens, dtype=np.int32)
+    ids = np.random.default_rng(0).integers(0, vocab_size, n_tokens, dtype=np.int32)
     with tempfile.TemporaryDirectory() as folder:
-        kept = Path(folder)
-        splits = {}
-        for split in ("train", "valid"):
-            with TokenWriter(kept, split, vocab_size=tokenizer.vocab_size, eot=0) as writer:
-                writer.add_batch(ids, np.array([0, n_tokens]), n_tokens)
-            splits[split] = Tokens(kept, split, writer.meta)
         label = "random tokens, since the recipe's are not prepared"
-        yield TokenData(
-            **splits, tokenizer=tokenizer, label=label, notice=None, dir=kept, key="random"
-        )
+        yield data_of(ids, vocab_size, Path(folder), label)
+
+
+def data_of(ids: np.ndarray, vocab_size: int, folder: Path, label: str) -> TokenData:
+    """Ids (n,) written to a folder, as training and as validation tokens."""
+    splits = {}
+    for split in ("train", "valid"):
+        with TokenWriter(folder, split, vocab_size=vocab_size, eot=0) as writer:
+            writer.add_batch(ids, np.array([0, len(ids)]), len(ids))
+        splits[split] = Tokens(folder, split, writer.meta)
+    tokenizer: Any = RandomIds(vocab_size)
+    return TokenData(
+        **splits, tokenizer=tokenizer, label=label, notice=None, dir=folder, key="random"
+    )
 
 
 @dataclass(frozen=True)

@@ -101,21 +101,25 @@ FORMULAS = formulas()
 
 
 def product_rate(device: torch.device, precision: str) -> float:
-    """The most floating-point operations a second that products of square matrices reach here.
-
-    The best of several sizes and tries, since other processes only ever make it slower.
-    """
+    """The most floating-point operations a second that products of square matrices reach here."""
     dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
-    best = 0.0
+    rates = []
     for size in SIZES if device.type == "cpu" else LARGE_SIZES:
         matrix = torch.full((size, size), 0.5, dtype=dtype, device=device)
-        for _ in range(TRIES):
-            synchronize(device)
-            start = time.perf_counter()
-            matrix @ matrix
-            synchronize(device)
-            best = max(best, 2 * size**3 / (time.perf_counter() - start))
-    return best
+        rates.append(2 * size**3 / product_seconds(matrix, matrix))
+    return max(rates)
+
+
+def product_seconds(a: Tensor, b: Tensor) -> float:
+    """How long the product of two takes: the best of several tries, as others only slow it."""
+    tries = []
+    for _ in range(TRIES):
+        synchronize(a.device)
+        start = time.perf_counter()
+        a @ b
+        synchronize(a.device)
+        tries.append(time.perf_counter() - start)
+    return min(tries)
 
 
 def synchronize(device: torch.device) -> None:

@@ -88,6 +88,11 @@ def peak_bytes(device: torch.device) -> int | None:
     """The most memory used so far: that of the GPU's tensors, else of the whole process."""
     if device.type == "cuda":
         return int(torch.cuda.max_memory_allocated(device))
+    try:  # Linux; its ru_maxrss includes the process that this one comes from
+        status = Path("/proc/self/status").read_text(encoding="utf-8")
+        return 1024 * int(status.partition("VmHWM:")[2].split()[0])
+    except (OSError, ValueError, IndexError):
+        pass
     try:
         import resource
     except ImportError:  # Windows

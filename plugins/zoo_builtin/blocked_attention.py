@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from zoo_builtin.norms import widened
+
 BLOCK = 128
 """Queries whose scores are computed at once."""
 
@@ -103,7 +105,3 @@ def grouped(x_BHTD: Tensor, n_groups: int) -> Tensor:
 def ungrouped(x_BGND: Tensor, n_heads: int) -> Tensor:
     """Undoes ``grouped``."""
     return x_BGND.unflatten(2, (n_heads // x_BGND.shape[1], -1)).flatten(1, 2)
-
-
-def widened(x: Tensor) -> Tensor:
-    return x.to(torch.promote_types(x.dtype, torch.float32))

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import statistics
 import time
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from bench_tokenizer.measure import say
+from bench_train.contenders import Step, litgpt
+from bench_train.shapes import Shape
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -18,57 +19,25 @@ if TYPE_CHECKING:
     from zoo.prepare import TokenData
 
 
-def litgpt_rates(shape: dict[str, int], rounds: int) -> dict[str, float]:
+def litgpt_rates(shape: Shape, rounds: int) -> dict[str, float]:
     """Tokens a second of litgpt's training step in float32, eager and compiled, in turns."""
-    from litgpt.config import Config
-    from litgpt.model import GPT
-
-    config = Config(
-        block_size=shape["max_seq_len"],
-        vocab_size=shape["vocab_size"],
-        padded_vocab_size=shape["vocab_size"],
-        n_layer=shape["n_layers"],
-        n_head=shape["n_heads"],
-        n_embd=shape["d_model"],
-        intermediate_size=shape["d_ff"],
-        rotary_percentage=1.0,
-        parallel_residual=False,
-        bias=False,
-        norm_class_name="RMSNorm",
-        mlp_class_name="LLaMAMLP",
-    )
-    rows = shape["batch_tokens"] // shape["max_seq_len"]
-    ids = torch.randint(shape["vocab_size"], (rows, shape["max_seq_len"] + 1))
-
-    def stepper(compiled: bool) -> Callable[[], None]:
-        model: Any = GPT(config)
-        optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, weight_decay=0.1, fused=True)
-        forward = torch.compile(model) if compiled else model
-
-        def step() -> None:
-            logits = forward(ids[:, :-1])
-            F.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten()).backward()
-            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
-
-        return step
-
-    steppers = {"eager": stepper(False), "compiled": stepper(True)}
-    times: dict[str, list[float]] = {name: [] for name in steppers}
-    for name, step in list(steppers.items()):
+    steppers: dict[str, Step] = {}
+    times: dict[str, list[float]] = {"eager": [], "compiled": []}
+    for name in times:
+        step = litgpt(shape, "float32", compiled=name == "compiled")
         try:
             for _ in range(3):
                 step()
         except Exception as error:  # no C++ compiler, say
             say(f"litgpt {name} fails: {type(error).__name__}: {str(error).splitlines()[0]}")
-            del steppers[name]
+        else:
+            steppers[name] = step
     for _ in range(rounds):
         for name, step in steppers.items():
             start = time.perf_counter()
             step()
             times[name].append(time.perf_counter() - start)
-    return {name: shape["batch_tokens"] / statistics.median(times[name]) for name in steppers}
+    return {name: shape.tokens / statistics.median(times[name]) for name in steppers}
 
 
 class Preset:

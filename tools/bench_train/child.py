@@ -7,7 +7,6 @@ their seconds, and the process's peak memory. Before the first answer it has tak
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import time
 from pathlib import Path
@@ -16,10 +15,11 @@ from pathlib import Path
 def main(name: str, shape: str, precision: str, folder: str) -> None:
     answers, sys.stdout = sys.stdout, sys.stderr  # what others print isn't an answer
     start = time.perf_counter()
-    if name.startswith("zoo"):
-        import zoo  # noqa: F401, as in every run: it says how memory is to be had
+    import torch
+
     from bench_train.contenders import CONTENDERS
     from bench_train.shapes import SHAPES
+    from zoo.memory import peak_bytes
 
     step = CONTENDERS[name](SHAPES[shape], precision, Path(folder))
     step()
@@ -31,7 +31,7 @@ def main(name: str, shape: str, precision: str, folder: str) -> None:
             start = time.perf_counter()
             step()
             seconds.append(time.perf_counter() - start)
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        peak = peak_bytes(torch.device("cpu"))
         print(json.dumps({"seconds": seconds, "peak": peak}), file=answers, flush=True)
 
 

@@ -33,12 +33,11 @@ def batches(shape: Shape) -> np.ndarray:
 
 def zoo(shape: Shape, precision: str, folder: Path, *, compile: bool) -> Step:
     """zoo's own Trainer, reading its tokens from disk as in any run."""
+    from zoo.bench import data_of
     from zoo.device import choose_device, prepare_device
     from zoo.distributed import Group
-    from zoo.prepare import TokenData
     from zoo.recipe import parse_recipe
     from zoo.runner import trainer_for
-    from zoo.tokens import Tokens, TokenWriter
 
     options = {
         "steps": 1_000_000,
@@ -71,37 +70,11 @@ def zoo(shape: Shape, precision: str, folder: Path, *, compile: bool) -> Step:
         """,
         Path("bench.toml"),
     )
-    ids = batches(shape).reshape(-1)
-    metas = {}
-    for split in ("train", "valid"):
-        with TokenWriter(folder, split, vocab_size=shape.vocab_size, eot=0) as writer:
-            writer.add_batch(ids, np.array([0, len(ids)]), len(ids))
-        metas[split] = writer.meta
-    data = TokenData(
-        train=Tokens(folder, "train", metas["train"]),
-        valid=Tokens(folder, "valid", metas["valid"]),
-        tokenizer=Ids(shape.vocab_size),
-        label="random tokens",
-        notice=None,
-        dir=folder,
-        key="",
-    )
+    data = data_of(batches(shape).reshape(-1), shape.vocab_size, folder, "random tokens")
     device = choose_device("cpu")
     prepare_device(device)
     trainer = trainer_for(recipe, data, Group(), device, precision)
     return lambda: trainer.train_step() and None
-
-
-class Ids:
-    """A tokenizer of which a trainer only asks sizes."""
-
-    eot = 0
-
-    def __init__(self, vocab_size: int) -> None:
-        self.vocab_size = vocab_size
-
-    def token_bytes(self) -> np.ndarray:
-        return np.ones(self.vocab_size, dtype=np.int64)
 
 
 def toml(options: dict[str, Any]) -> str:

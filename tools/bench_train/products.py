@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import time
-
 import torch
-from torch import Tensor
 
-from .shapes import Shape
-
-TRIES = 5
+from bench_train.shapes import Shape
+from zoo.flops import product_seconds
 
 
 def products_seconds(shape: Shape, precision: str) -> float:
@@ -25,24 +21,16 @@ def products_seconds(shape: Shape, precision: str) -> float:
     heads, width = shape.rows * shape.n_heads, d // shape.n_heads
     q = torch.ones(heads, shape.context, width, dtype=kind)
     scores = torch.ones(heads, shape.context, shape.context, dtype=kind)
-    attention = best(q, q.mT) + best(scores, q)  # forward; backward has two of each
+    attention = product_seconds(q, q.mT) + product_seconds(
+        scores, q
+    )  # forward; backward has two of each
     return total + 3 * attention * shape.n_layers / 2
 
 
 def linear_seconds(rows: int, d_in: int, d_out: int, kind: torch.dtype) -> float:
     x, weight, y = (torch.ones(*size, dtype=kind) for size in sizes(rows, d_in, d_out))
-    return best(x, weight.T) + best(y, weight) + best(y.T, x)
+    return product_seconds(x, weight.T) + product_seconds(y, weight) + product_seconds(y.T, x)
 
 
 def sizes(rows: int, d_in: int, d_out: int) -> list[tuple[int, int]]:
     return [(rows, d_in), (d_out, d_in), (rows, d_out)]
-
-
-def best(a: Tensor, b: Tensor) -> float:
-    """The best of several, since other processes only make it slower."""
-    seconds = []
-    for _ in range(TRIES):
-        start = time.perf_counter()
-        a @ b
-        seconds.append(time.perf_counter() - start)
-    return min(seconds)

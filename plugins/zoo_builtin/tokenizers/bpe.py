@@ -38,7 +38,6 @@ class BPE(BytePairs):
         allowed = self._special_ids(allowed_special)
         data = streams.to_bytes(text)
         if not allowed and self._is_worth_no_kernel(len(data)):
-            self._trained()
             return self._reference._encode_piece(data)
         if len(data) <= PORTION and not allowed:
             return self._encoder.encode([data])[0]
