@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -207,6 +208,31 @@ class TestResuming:
         before = losses(run.dir)
         runner.resume(run.dir)
         assert losses(run.dir) == before
+
+
+class TestSpeed:
+    def test_tokens_per_second_leave_evaluation_and_saving_out(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        slow = 0.3
+
+        def slowly(plain: Callable[..., Any]) -> Callable[..., Any]:
+            def call(*given: Any, **options: Any) -> Any:
+                time.sleep(slow)
+                return plain(*given, **options)
+
+            return call
+
+        monkeypatch.setattr(Trainer, "evaluate", slowly(Trainer.evaluate))
+        monkeypatch.setattr(runner.checkpoint, "save", slowly(runner.checkpoint.save))
+        began = time.perf_counter()
+        run = zoo.train(tiny("train.eval_every=1", "train.checkpoint_every=1"))
+        whole = time.perf_counter() - began
+        records = [record for record in run.metrics if record["event"] == "train"]
+        assert len(records) == 12
+        assert records[-1]["seconds"] < whole - 2 * 12 * slow
+        told = sum(256 / record["tokens_per_s"] for record in records)
+        assert told == pytest.approx(records[-1]["seconds"])
 
 
 class TestBlowingUp:

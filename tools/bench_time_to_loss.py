@@ -97,7 +97,7 @@ def stories(options: argparse.Namespace, folder: Path) -> Table:
         row(table, f"plain AdamW, lr {lr}", measured, granted, measured.best.bits_per_byte)
         lowest = min(lowest, measured.best.loss)
     reached = ours.reaches(lowest)
-    minutes = f"after {reached / 60:.2f} minutes" if reached else "not"
+    minutes = f"after {reached.seconds / 60:.2f} minutes" if reached else "not"
     table.notes += [
         f"{recipe.name} reaches the best baseline's loss {minutes}.",
         "Minutes are those of the whole command `zoo train`, with start, evaluations, checkpoints "
@@ -137,7 +137,7 @@ def characters(options: argparse.Namespace, folder: Path) -> Table:
     train(recipe, [*given, "train.steps=5", "scheduler=none"], folder / "compiling")
     table = Table(
         f"{options.text.name}: seconds to the preset's loss",
-        ["round", "preset s", "its loss", "zoo s to it", "ratio", "zoo s in all", "its loss"],
+        ["round", "preset s", "its loss", "zoo s to it", "ratio", "command s to it", "best loss"],
     )
     ratios = []
     for turn in range(options.rounds):
@@ -147,20 +147,20 @@ def characters(options: argparse.Namespace, folder: Path) -> Table:
         settings = [*given, f"train.seed={turn}", "train.eval_every=50"]
         ours = train(recipe, settings, folder / f"characters-{turn}")
         reached = ours.reaches(loss)
-        ratios.append(reached / seconds if reached else math.inf)
+        ratios.append(reached.training_seconds / seconds if reached else math.inf)
         table.row(
             turn + 1,
             f"{seconds:.1f}",
             f"{loss:.4f}",
-            f"{reached:.1f}" if reached else "–",
+            f"{reached.training_seconds:.1f}" if reached else "–",
             f"{ratios[-1]:.2f}",
-            f"{ours.seconds:.1f}",
+            f"{reached.seconds:.1f}" if reached else "–",
             f"{ours.best.loss:.4f}",
         )
     table.notes += [
         f"Median ratio: {statistics.median(ratios):.2f}.",
-        "The preset's time is that of its steps alone; zoo's that of the whole command `zoo train` "
-        "until the evaluation that finds the loss, with start and evaluations.",
+        "Times are those of training steps alone, up to the evaluation that finds the loss; the "
+        "command's is that of `zoo train` as a whole, its many evaluations and its start included.",
         f"transformers {installed('transformers')}, GPT-2 of nanoGPT's sizes, float32, eager.",
     ]
     return table

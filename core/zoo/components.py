@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from zoo.compiling import compiled, compiling
 from zoo.device import autocast
 from zoo.flops import synchronize
 
@@ -60,11 +61,10 @@ def time_parts(trainer: Trainer, progress: Progress) -> list[Part]:
     Parts are told apart by what they are and in which place; what a plug-in's part is called makes
     no difference. Where the blocks are compiled, each part is compiled by itself.
     """
-    with eager(trainer.model) as compiled:
+    with eager(trainer.model), compiling(trainer.compiled):
         parts = capture(trainer)
         for part in parts:
-            if compiled:
-                part.call = torch.compile(part.call)
+            part.call = compiled(part.call)
         times: list[list[tuple[float, float]]] = [[] for _ in parts]
         with progress(len(parts) * (WARM_UP + ROUNDS)) as advance:
             for _ in range(WARM_UP + ROUNDS):
@@ -78,15 +78,15 @@ def time_parts(trainer: Trainer, progress: Progress) -> list[Part]:
 
 
 @contextmanager
-def eager(model: Decoder) -> Iterator[bool]:
-    """Inside, compiled blocks run as they are written; yields whether there are any."""
-    compiled = {module: call for module in model.modules() if (call := module._compiled_call_impl)}
-    for module in compiled:
+def eager(model: Decoder) -> Iterator[None]:
+    """Inside, compiled blocks run as they are written."""
+    calls = {module: call for module in model.modules() if (call := module._compiled_call_impl)}
+    for module in calls:
         module._compiled_call_impl = None
     try:
-        yield bool(compiled)
+        yield
     finally:
-        for module, call in compiled.items():
+        for module, call in calls.items():
             module._compiled_call_impl = call
 
 

@@ -67,11 +67,15 @@ class OfItsOwn(CrossEntropy):
 
 
 class Overflowing(CrossEntropy):
-    def sums(self, logits_NV: Tensor, targets_N: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        log_p = logits_NV - logits_NV.exp().sum(-1, keepdim=True).log()
-        picked = log_p.gather(-1, targets_N.clamp(min=0).unsqueeze(-1)).squeeze(-1)
-        total = -(picked * (targets_N >= 0)).sum()
-        return total, total, log_p
+    def forward(self, hidden: Tensor, head: Any, targets: Tensor, seq: Any = None) -> Any:
+        rows_ND, targets_N = hidden.flatten(0, -2), targets.flatten()
+        total = torch.zeros(())
+        for part in self.parts(len(rows_ND)):
+            logits_NV, wanted_N = head(rows_ND[part]), targets_N[part]
+            log_p = logits_NV - logits_NV.exp().sum(-1, keepdim=True).log()
+            picked = log_p.gather(-1, wanted_N.clamp(min=0).unsqueeze(-1)).squeeze(-1)
+            total = total - (picked * (wanted_N >= 0)).sum()
+        return total, {"nll": total.detach()}
 
 
 class Smoothed(CrossEntropy):

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from bench_tokenizer.measure import say
 from torch import Tensor, nn
@@ -143,4 +144,4 @@ class Preset:
 
 def whole(tokens: Any) -> Tensor:
     """All ids of a split."""
-    return torch.from_numpy(tokens.rows([0], len(tokens))[0])
+    return torch.from_numpy(tokens.rows(np.zeros(1, dtype=np.int64), len(tokens))[0])

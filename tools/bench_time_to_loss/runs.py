@@ -23,9 +23,13 @@ SPARE = 0.97  # share of the budget to plan for: the machine may slow down
 
 @dataclass(frozen=True)
 class Point:
-    """An evaluation: what it found and when, in seconds since the command was started."""
+    """An evaluation: what it found and when.
+
+    In seconds since the command was started, and in seconds of training steps alone.
+    """
 
     seconds: float
+    training_seconds: float
     step: int
     tokens: int
     loss: float
@@ -44,9 +48,9 @@ class Measured:
     def best(self) -> Point:
         return min(self.points, key=lambda point: point.loss)
 
-    def reaches(self, loss: float) -> float | None:
-        """Seconds until an evaluation found this loss or less."""
-        return next((point.seconds for point in self.points if point.loss <= loss), None)
+    def reaches(self, loss: float) -> Point | None:
+        """The first evaluation that found this loss or less."""
+        return next((point for point in self.points if point.loss <= loss), None)
 
 
 def corpus(text: Path, share: float, folder: Path) -> str:
@@ -92,7 +96,14 @@ def train(recipe: Path, settings: list[str], out: Path) -> Measured:
             errors.seek(0)
             raise SystemExit(errors.read().decode(errors="replace"))
     points = [
-        Point(at, record["step"], record["tokens"], record["loss"], record["bits_per_byte"])
+        Point(
+            at,
+            record["seconds"],
+            record["step"],
+            record["tokens"],
+            record["loss"],
+            record["bits_per_byte"],
+        )
         for at, record in zip(times, records, strict=True)
         if record["event"] == "valid"
     ]

@@ -144,7 +144,8 @@ class BPE(BytePairs):
 
     def _is_worth_no_kernel(self, size: int) -> bool:
         """Whether kernels are not there yet, and all that was done without them is little."""
-        if any(made in vars(self) for made in ("_made_encoder", "_flattened")):
+        own = vars(self)
+        if "_lookups" not in own or "_made_encoder" in own or "_flattened" in own:
             return False
         self._without_kernels += size
         return self._without_kernels <= FEW
