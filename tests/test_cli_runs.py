@@ -26,7 +26,6 @@ from commands import (
 import zoo
 from zoo import distributed, runner
 from zoo.cli import main
-from zoo.cli.prompts import read_prompts
 from zoo.interrupts import Interrupted
 from zoo.run import Run
 from zoo.trainer import Trainer
@@ -226,27 +225,31 @@ def test_samples_stand_under_headers_and_are_those_of_a_batch(
 
 
 @pytest.mark.parametrize(
-    ("name", "content"),
+    ("name", "content", "prompts"),
     [
-        ("prompts.txt", "One day\r\nb\n\nthe very last one"),
-        ("prompts.jsonl", "".join(f"{json.dumps({'prompt': p})}\n" for p in ("a\nb", "", "the é"))),
+        (
+            "some.txt",
+            "One day\n\na\r\nOnce upon a time, b",
+            ["One day", "a", "Once upon a time, b"],
+        ),
+        ("some.jsonl", '{"prompt": "a\\nb"}\n{"prompt": ""}\n', ["a\nb", ""]),
     ],
 )
-def test_a_file_of_prompts_is_continued_in_order(
-    name: str, content: str, capsys: pytest.CaptureFixture[str]
+def test_prompts_of_a_file_are_continued_as_one_batch(
+    name: str, content: str, prompts: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    Path(name).write_bytes(content.encode())
-    prompts = read_prompts(Path(name))
-    assert prompts in (["One day", "b", "", "the very last one"], ["a\nb", "", "the é"])
-    texts = list(prompts)
-    for row, text in zoo.open_run("runs/tiny-1").stream(prompts, seed=2):
+    (tmp_path / name).write_bytes(content.encode())
+    given = ("--batch-file", str(tmp_path / name), "--num-samples", "2", "--seed", "2")
+    out = output_of(capsys, "generate", "runs/tiny-1", *given)
+    texts = [prompt for prompt in prompts for _ in range(2)]
+    for row, text in zoo.open_run("runs/tiny-1").stream(list(texts), seed=2):
         texts[row] += text
-    args = ("generate", "runs/tiny-1", "--batch-file", name, "--seed", "2")
-    headed = [f"--- prompt {n} of {len(texts)} ---\n{text}\n\n" for n, text in enumerate(texts, 1)]
-    assert output_of(capsys, *args) == "".join(headed)
-    objects = [json.loads(line) for line in output_of(capsys, *args, "--json").split("\n")[:-1]]
-    assert [about["prompt"] for about in objects] == prompts
-    assert [about["prompt"] + about["text"] for about in objects] == texts
+    headed = [f"--- sample {n} of {len(texts)} ---\n{text}\n\n" for n, text in enumerate(texts, 1)]
+    assert out == "".join(headed)  # in order, whichever ended first
+    lines = output_of(capsys, "generate", "runs/tiny-1", *given, "--json").split("\n")
+    read = [json.loads(line) for line in lines[:-1]]
+    assert [about["prompt"] for about in read] == [prompt for prompt in prompts for _ in range(2)]
+    assert [about["prompt"] + about["text"] for about in read] == texts
 
 
 def test_one_text_as_json(capsys: pytest.CaptureFixture[str]) -> None:
@@ -256,38 +259,32 @@ def test_one_text_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert about["prompt"] + about["text"] + "\n" == output_of(capsys, *args)
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "said"),
-    [
-        ("no.txt", b"", "no.txt: no prompt in it"),
-        ("bytes.txt", b"a\n\xff\n", "bytes.txt:2: 'utf-8' codec can't decode"),
-        ("bad.jsonl", b'{"prompt": "a"}\n{"prompt": ', "bad.jsonl:2: "),
-        ("list.jsonl", b'["a"]', 'list.jsonl:1: expected {"prompt": "…"}, got ["a"]'),
-        ("number.jsonl", b'{"prompt": 1}', "number.jsonl:1: expected"),
-    ],
-)
-def test_a_file_of_prompts_that_can_not_be_read_is_told_with_its_line(
-    name: str, content: bytes, said: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    Path(name).write_bytes(content)
-    (line,) = error_of(capsys, "generate", "runs/tiny-1", "--batch-file", name).splitlines()
-    assert line.startswith(f"error: {said}")
-
-
-def test_a_prompt_that_is_refused_is_told_with_its_line(
+def test_a_prompt_of_a_file_that_is_refused_is_told_with_its_line(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     changes = ("--set", "model.position=learned", "--set", "train.steps=2", "--out", "short")
     assert main(["train", "tiny.toml", *changes]) == 0
-    Path("long.txt").write_text(f"a\n{'b' * 99}\n", encoding="utf-8")
+    Path("long.txt").write_text(f"a\n\n{'b' * 99}\n", encoding="utf-8")
     (line,) = error_of(capsys, "generate", "short", "--batch-file", "long.txt").splitlines()
-    assert line.startswith("error: long.txt:2: 100 tokens of prompt")
+    assert line.startswith("error: long.txt:3: 100 tokens of prompt")
 
 
-def test_a_file_of_prompts_stands_alone(capsys: pytest.CaptureFixture[str]) -> None:
-    Path("one.txt").write_text("a\n", encoding="utf-8")
-    for other in (("--prompt", "a"), ("--num-samples", "2")):
-        assert "leave out" in error_of(capsys, "generate", "--batch-file", "one.txt", *other)
+@pytest.mark.parametrize(
+    ("name", "content", "complaint"),
+    [
+        ("a.txt", b"\n \n", "a.txt: no prompt in it"),
+        ("a.txt", b"\xff", "a.txt: not UTF-8 (byte 0)"),
+        ("a.jsonl", b'{"prompt": "x"}\n{', "a.jsonl:2: no JSON"),
+        ("a.jsonl", b'{"text": "x"}', 'a.jsonl:1: write {"prompt": "'),
+    ],
+)
+def test_a_file_without_prompts_is_one_line(
+    name: str, content: bytes, complaint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    assert main(["generate", "runs/tiny-1", "--batch-file", str(tmp_path / name)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert complaint in line
 
 
 def test_a_sample_ends_before_a_stop_text(capsys: pytest.CaptureFixture[str]) -> None:

@@ -23,7 +23,7 @@ from zoo.errors import ZooError
 from zoo.run import RUNS, open_run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from zoo.contracts import Sampler
     from zoo.recipe import Recipe
@@ -36,7 +36,7 @@ examples:
   zoo generate runs/tinystories-1 --temperature 0.8 --top-p 0.95 --seed 7
   zoo generate --num-samples 3 --stop "The end."
   echo "One day, a cat" | zoo generate
-  zoo generate --batch-file prompts.txt --json
+  zoo generate --batch-file prompts.txt --num-samples 2
 """
 
 SEEDS = 2**31
@@ -58,8 +58,8 @@ def add_arguments(parser: Parser) -> None:
         "--batch-file",
         metavar="FILE",
         type=existing_file,
-        help='continue all prompts of a file at once: one a line, or {"prompt": "…"} in a .jsonl\n'
-        "file, where a prompt may have several lines",
+        help="continue each line of a file, all at once; for prompts of several lines, a .jsonl "
+        'file of {"prompt": "…"}',
     )
     parser.add_argument(
         "--json", action="store_true", help='print {"prompt": "…", "text": "…"} a line'
@@ -108,17 +108,13 @@ def run(args: argparse.Namespace) -> int:
     alone = args.prompt is None and args.batch_file is None
     if args.path is not None and alone and looks_like_text(args.path):
         raise ZooError(f"{args.path}: no such run; give a text to continue after --prompt")
-    if args.batch_file is not None and (args.prompt is not None or args.num_samples > 1):
-        raise ZooError("--batch-file says what to continue: leave out --prompt and --num-samples")
+    if args.batch_file is not None and args.prompt is not None:
+        raise ZooError("either --prompt or --batch-file: write the prompt into the file")
     with ThreadPoolExecutor(1) as beside:  # files are verified while torch is imported
         opening = beside.submit(open_run, args.path)
         load_plugins(args)
         opened = opening.result()
-    if args.batch_file is not None:
-        prompts = read_prompts(args.batch_file)
-        check_prompts(opened, prompts, args)
-    else:
-        prompts = [read_prompt() if args.prompt is None else args.prompt] * args.num_samples
+    prompts = prompts_of(args, opened)
     seed = random.randrange(SEEDS) if args.seed is None else args.seed
     pieces = opened.stream(
         prompts,
@@ -130,20 +126,29 @@ def run(args: argparse.Namespace) -> int:
     if args.compile:  # only now that nothing was refused
         compile_steps(opened, len(prompts))
     print_header(opened, seed)
-    if args.json:
-        print_texts(prompts, pieces, None)
-    elif args.batch_file is not None or len(prompts) > 1:
-        print_texts(prompts, pieces, "sample" if args.batch_file is None else "prompt")
+    if args.json or len(prompts) > 1:
+        print_texts(prompts, pieces, as_json=args.json)
     else:
         print_stream(prompts[0], pieces)
     return 0
 
 
-def check_prompts(opened: Run, prompts: Sequence[str], args: argparse.Namespace) -> None:
+def prompts_of(args: argparse.Namespace, opened: Run) -> list[str]:
+    """What to continue, each prompt as often as there are samples to make of it."""
+    if args.batch_file is None:
+        prompts = [read_prompt() if args.prompt is None else args.prompt]
+    else:
+        lines = read_prompts(args.batch_file)
+        check_prompts(opened, lines, args)
+        prompts = list(lines.values())
+    return [prompt for prompt in prompts for _ in range(args.num_samples)]
+
+
+def check_prompts(opened: Run, prompts: Mapping[int, str], args: argparse.Namespace) -> None:
     """Raises ZooError for a prompt that would be refused, with its line."""
     from zoo.generate import encoded, tokens_to_make
 
-    for line, prompt in enumerate(prompts, start=1):
+    for line, prompt in prompts.items():
         try:
             ids = encoded(prompt, opened.tokenizer)
             tokens_to_make(opened.decoder, 1 + len(ids), args.max_new_tokens, 1)
@@ -208,9 +213,9 @@ def print_stream(prompt: str, pieces: Iterator[tuple[int, str]]) -> None:
 
 
 def print_texts(
-    prompts: Sequence[str], pieces: Iterator[tuple[int, str]], what: str | None
+    prompts: Sequence[str], pieces: Iterator[tuple[int, str]], *, as_json: bool
 ) -> None:
-    """Each text under a header that says what it is, or as JSON; in order, as soon as complete."""
+    """Each text under a header, or as a line of JSON; in order, as soon as it is complete."""
     texts = [""] * len(prompts)
     complete: set[int] = set()
     printed = 0
@@ -221,7 +226,7 @@ def print_texts(
         while printed in complete:
             prompt, text = prompts[printed], texts[printed]
             printed += 1
-            if what is None:
+            if as_json:
                 print(json.dumps({"prompt": prompt, "text": text}, ensure_ascii=False), flush=True)
             else:
-                print(f"--- {what} {printed} of {len(prompts)} ---\n{prompt}{text}\n", flush=True)
+                print(f"--- sample {printed} of {len(texts)} ---\n{prompt}{text}\n", flush=True)

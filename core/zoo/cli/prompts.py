@@ -16,27 +16,34 @@ def read_prompt() -> str:
     return sys.stdin.read().removesuffix("\n").removesuffix("\r")
 
 
-def read_prompts(path: Path) -> list[str]:
-    """The prompts of a file, a line each; of a .jsonl file, the "prompt" of each line's object.
+def read_prompts(path: Path) -> dict[int, str]:
+    """The prompts of a file by line number: its lines, or in .jsonl the "prompt" of each line.
+
+    Lines of white space alone are skipped.
 
     Raises:
-        ZooError: a line that can't be read, with its number, or none at all.
+        ZooError: no prompt, or a line that holds none.
     """
-    read = from_json if path.suffix == ".jsonl" else str
-    prompts = []
-    for number, line in enumerate(path.read_bytes().splitlines(), start=1):
-        try:
-            prompts.append(read(line.decode("utf-8-sig" if number == 1 else "utf-8")))
-        except ValueError as error:
-            raise ZooError(f"{path}:{number}: {error}") from error
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ZooError(f"{path}: not UTF-8 (byte {error.start})") from None
+    prompts = {}
+    for number, line in enumerate(text.split("\n"), start=1):  # other separators are text
+        if not line.strip():
+            continue
+        line = line.removesuffix("\r")
+        prompts[number] = line if path.suffix != ".jsonl" else prompt_in(line, f"{path}:{number}")
     if not prompts:
         raise ZooError(f"{path}: no prompt in it; write one a line")
     return prompts
 
 
-def from_json(line: str) -> str:
-    about = json.loads(line)
-    prompt = about.get("prompt") if isinstance(about, dict) else None
-    if not isinstance(prompt, str):
-        raise ValueError(f'expected {{"prompt": "…"}}, got {line:.60}')
-    return prompt
+def prompt_in(line: str, where: str) -> str:
+    try:
+        read = json.loads(line)
+    except ValueError as error:
+        raise ZooError(f"{where}: no JSON: {error}") from None
+    if not isinstance(read, dict) or not isinstance(read.get("prompt"), str):
+        raise ZooError(f'{where}: write {{"prompt": "…"}}')
+    return str(read["prompt"])
