@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,8 @@ from zoo import bench, plan
 from zoo.api import count_parameters
 from zoo.bench import PHASES, contender, tokens_to_time, watched
 from zoo.cli import main
-from zoo.components import POSITION_METHODS, capture, eager, place, time_parts
+from zoo.compiling import as_written
+from zoo.components import POSITION_METHODS, capture, place, time_parts
 from zoo.prepare import find_prepared
 from zoo.progress import track
 
@@ -151,7 +153,7 @@ def test_compiled_blocks_are_put_back(trainer: Any) -> None:
 
     for block in trainer.model.blocks:
         block._compiled_call_impl = compiled
-    with eager(trainer.model):
+    with as_written(trainer.model):
         capture(trainer)
     assert all(block._compiled_call_impl is compiled for block in trainer.model.blocks)
 
@@ -162,6 +164,30 @@ def test_parts_alike_are_one(trainer: Any) -> None:
     assert len({part.name for part in parts}) == len(parts)
     assert all(part.forward > 0 and part.backward > 0 for part in parts)
     assert place("blocks.3") == "block"
+
+
+def test_training_begins_before_evaluation_is_compiled(
+    trainer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("zoo.trainer.compiling", lambda active: nullcontext())
+    plain = trainer.evaluate()
+    calls = []
+
+    def counted(block: Any) -> Any:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            calls.append(block)
+            return block._call_impl(*args, **kwargs)
+
+        return call
+
+    for block in trainer.model.blocks:
+        block._compiled_call_impl = counted(block)
+    trainer.compiled = True
+    assert trainer.evaluate() == plain
+    assert not calls
+    trainer.step = 1
+    assert trainer.evaluate() == plain
+    assert {*calls} == {*trainer.model.blocks}
 
 
 @posix

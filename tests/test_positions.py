@@ -87,6 +87,12 @@ class TestRoPE:
         assert len(made) == 1
         assert not torch.equal(seq.seen_by(other).rotate(x), first)
 
+    def test_tables_are_known_by_what_they_depend_on(self) -> None:
+        # An address would lead every process to code of its own.
+        kept = [RoPE(DIMS), RoPE(DIMS, layout="interleaved"), RoPE(DIMS, base=500.0)]
+        assert kept[0].shared == kept[1].shared != kept[2].shared
+        assert kept[0].shared != RoPE(replace(DIMS, head_dim=4)).shared
+
     def test_options_that_do_not_fit(self) -> None:
         with pytest.raises(ValueError, match="even head_dim, not 7"):
             RoPE(replace(DIMS, head_dim=7))

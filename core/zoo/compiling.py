@@ -22,6 +22,8 @@ from torch import Tensor, nn
 
 from zoo.device import operations_per_second
 from zoo.errors import ZooError
+from zoo.paths import cache_dir
+from zoo.products import machine
 
 if TYPE_CHECKING:
     from zoo.model import Decoder
@@ -88,8 +90,46 @@ def compile_model(model: Decoder, *, forgiving: bool) -> None:
     functorch.autograd_cache_allow_custom_autograd_functions = True
     dynamo.recompile_limit = VARIANTS
     dynamo.suppress_errors = forgiving
+    if model.embedding.weight.device.type == "cpu":
+        remember_instructions()
     for block in model.blocks:
         cast("nn.Module", block).compile()
+
+
+def remember_instructions() -> None:
+    """Spares later processes a second: that compiled code may use what the processor says it can.
+
+    Torch's compiler tries each set of instructions anew in every process. Where all that are there
+    have worked once, it is told so.
+    """
+    import torch._inductor.config as inductor
+    from torch._inductor import cpu_vec_isa
+
+    kept = cache_dir() / "compiled" / f"instructions-{machine()}"
+    if not kept.exists():
+        tried = cpu_vec_isa.valid_vec_isa_list()
+        cpu_vec_isa.valid_vec_isa_list.cache_clear()
+        with inductor.patch({"cpp.vec_isa_ok": True}):
+            there = cpu_vec_isa.valid_vec_isa_list()
+        cpu_vec_isa.valid_vec_isa_list.cache_clear()
+        if tried != there:
+            return
+        kept.parent.mkdir(exist_ok=True)
+        kept.touch()
+    inductor.cpp.vec_isa_ok = True
+
+
+@contextmanager
+def as_written(model: Decoder) -> Iterator[None]:
+    """Inside, compiled blocks run as they are written."""
+    calls = {module: call for module in model.modules() if (call := module._compiled_call_impl)}
+    for module in calls:
+        module._compiled_call_impl = None
+    try:
+        yield
+    finally:
+        for module, call in calls.items():
+            module._compiled_call_impl = call
 
 
 @contextmanager

@@ -5,20 +5,19 @@ from __future__ import annotations
 import re
 import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
-from zoo.compiling import compiled, compiling
+from zoo.compiling import as_written, compiled, compiling
 from zoo.device import autocast
 from zoo.flops import synchronize
 
 if TYPE_CHECKING:
-    from zoo.model import Decoder
     from zoo.trainer import Trainer
 
 ROUNDS = 5
@@ -61,7 +60,7 @@ def time_parts(trainer: Trainer, progress: Progress) -> list[Part]:
     Parts are told apart by what they are and in which place; what a plug-in's part is called makes
     no difference. Where the blocks are compiled, each part is compiled by itself.
     """
-    with eager(trainer.model), compiling(trainer.compiled):
+    with as_written(trainer.model), compiling(trainer.compiled):
         parts = capture(trainer)
         for part in parts:
             part.call = compiled(part.call)
@@ -75,19 +74,6 @@ def time_parts(trainer: Trainer, progress: Progress) -> list[Part]:
         forward, backward = zip(*measured[WARM_UP:], strict=True)
         part.forward, part.backward = statistics.median(forward), statistics.median(backward)
     return parts
-
-
-@contextmanager
-def eager(model: Decoder) -> Iterator[None]:
-    """Inside, compiled blocks run as they are written."""
-    calls = {module: call for module in model.modules() if (call := module._compiled_call_impl)}
-    for module in calls:
-        module._compiled_call_impl = None
-    try:
-        yield
-    finally:
-        for module, call in calls.items():
-            module._compiled_call_impl = call
 
 
 def capture(trainer: Trainer) -> list[Part]:

@@ -202,7 +202,8 @@ class Attention(Protocol):
         rotate(x, key=False)     queries, or keys, as the position turns them
         bias(k_pos)              what the position adds to the scores, or None
         visible(k_pos, window=)  (B|1, 1, T, S) which keys each query may see
-        once(key, make)          make(), called once a forward for all layers
+        once(key, make)          make(), called once a forward for all layers; a key that is the
+                                 same in every process lets compiled code be found again
     """
 
     accepts: frozenset[str]

@@ -16,7 +16,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from zoo import data as token_data
 from zoo.clip import clip_grad_norm_
-from zoo.compiling import compile_model, compiling
+from zoo.compiling import as_written, compile_model, compiling
 from zoo.device import autocast
 from zoo.distributed import Group
 from zoo.errors import ZooError
@@ -164,7 +164,7 @@ class Trainer:
         micro_batches = self._rows(step).split(self.plan.micro_batch)
         for nth, rows in enumerate(micro_batches):
             with self._synchronised(nth == len(micro_batches) - 1):
-                scored = self._score(self.replica, rows[:, :-1], rows[:, 1:])
+                scored = self._score(self.replica, rows[:, :-1], rows[:, 1:], self.compiled)
                 # DDP averages over the ranks, the loss is a mean over the tokens of all of them.
                 (scored.total * (self.group.world / self.plan.tokens)).backward()
             sums[0] += scored.total.item()
@@ -200,31 +200,35 @@ class Trainer:
         sums = torch.zeros(3, dtype=torch.float64)
         self._swap("eval")
         self.model.eval()
+        # The first time, training waits: that is over before compiled code is loaded, or made.
+        compiled = self.compiled and self.step > 0
         try:
             for at in range(0, -(-len(self._valid) // world), micro_batch):
                 if self.group.any(stopping()):
                     return None
                 if at < len(mine):
-                    sums += self._sums_of(mine[at : at + micro_batch])
+                    sums += self._sums_of(mine[at : at + micro_batch], compiled)
         finally:
             self.model.train()
             self._swap("train")
         nll, n_tokens, n_bytes = self.group.sum_(sums).tolist()
         return {"loss": nll / n_tokens, "bits_per_byte": nll / math.log(2) / n_bytes}
 
-    def _sums_of(self, windows: np.ndarray) -> Tensor:
+    def _sums_of(self, windows: np.ndarray, compiled: bool) -> Tensor:
         """Of some validation windows: −log p, number of tokens, bytes of their text."""
         rows = self._to_device(token_data.windows(self.data.valid, windows, self.plan.length))
         ids, targets = rows[:, :-1], rows[:, 1:]
         n_bytes = self._token_bytes[targets].sum().item()
         # As many rows as in training, so that no code is compiled for the last few.
         lacking = (0, 0, 0, self.plan.micro_batch - len(rows))
-        scored = self._score(self.model, pad(ids, lacking), pad(targets, lacking, value=-1))
+        padded = pad(ids, lacking), pad(targets, lacking, value=-1)
+        scored = self._score(self.model, *padded, compiled)
         sums = [scored.parts["nll"].item(), targets.numel(), n_bytes]
         return torch.tensor(sums, dtype=torch.float64)
 
-    def _score(self, model: nn.Module, ids: Tensor, targets: Tensor) -> Scored:
-        with compiling(self.compiled), autocast(self.device, self.precision):
+    def _score(self, model: nn.Module, ids: Tensor, targets: Tensor, compiled: bool) -> Scored:
+        blocks = as_written(self.model) if self.compiled and not compiled else nullcontext()
+        with blocks, compiling(compiled), autocast(self.device, self.precision):
             scored: Scored = model(ids, targets)
         return scored
 

@@ -51,6 +51,8 @@ class RoPE(nn.Module):
         self.head_dim = dims.head_dim
         self.base = checked_base(base)
         self.layout = layout
+        # What the tables depend on. No id(self): compiled code is found again by such keys too.
+        self.shared = f"rope tables {self.head_dim} {self.base}"
 
     def tables(self, pos: Tensor) -> tuple[Tensor, Tensor]:
         """Cosines and sines of the angles, (B|1, 1, T, head_dim/2) each, float32."""
@@ -58,7 +60,7 @@ class RoPE(nn.Module):
         return angles_BHTD.cos(), angles_BHTD.sin()
 
     def prepare(self, seq: Seq) -> tuple[Tensor, Tensor]:
-        return seq.once((id(self), "tables"), lambda: self.tables(seq.pos))
+        return seq.once(self.shared, lambda: self.tables(seq.pos))
 
     def rotate(self, x_BHTD: Tensor, seq: Seq, key: bool = False) -> Tensor:
         cos, sin = self.prepare(seq)

@@ -4,48 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from itertools import count
-from zlib import crc32
-
-from .plots import PLOTS
-from .story import Story
 
 VERSION = 1  # raise it whenever a seed's text changes
 SPLITS = ("train", "valid")
-VALID_ONE_IN = 4  # stories; the more are for validation, the fewer are begun in vain
-
-
-def story(seed: int) -> str:
-    """The story of this seed: paragraphs separated by an empty line.
-
-    >>> story(1) == story(1) != story(2)
-    True
-    """
-    telling = Story(seed)
-    telling.pick(PLOTS)(telling)
-    return telling.text()
-
-
-def split_of(opening: str) -> str:
-    """Which split a story belongs to: a function of its first paragraph, so no text is in both."""
-    return SPLITS[crc32(opening.encode()) % VALID_ONE_IN == 0]
-
-
-class OtherSplit(Exception):  # noqa: N818 - no error
-    """The story just begun belongs to the other split: the rest of it needn't be told."""
-
-
-class StoryOf(Story):
-    """A story of one split; raises OtherSplit after the first paragraph if it isn't."""
-
-    def __init__(self, seed: int, split: str) -> None:
-        super().__init__(seed)
-        self.split = split
-
-    def paragraph(self) -> None:
-        if len(self.paragraphs) == 1 and split_of(" ".join(self.paragraphs[0])) != self.split:
-            raise OtherSplit
-        super().paragraph()
 
 
 class StoriesCorpus:
@@ -78,15 +39,12 @@ class StoriesCorpus:
         return self._documents(split)
 
     def _documents(self, split: str) -> Iterator[bytes]:
+        from .tales import stories_of  # here: the plots take a while, and few commands tell one
+
         left = self.sizes[split] or float("inf")
         # Two words, the upper one never 0: Random takes (s, s − 1) and (s) for the same seed.
-        for seed in count((self.seed + 1) << 32):
-            telling = StoryOf(seed, split)
-            try:
-                telling.pick(PLOTS)(telling)
-            except OtherSplit:
-                continue
-            document = telling.text().encode()
+        for text in stories_of(split, (self.seed + 1) << 32):
+            document = text.encode()
             yield document
             left -= len(document)
             if left <= 0:
@@ -98,5 +56,7 @@ class StoriesCorpus:
 
     def fingerprint(self) -> str:
         """Changes with the options, the generator's version and what decides the split."""
+        from .tales import VALID_ONE_IN
+
         parts = f"stories {VERSION} {VALID_ONE_IN} {self.seed} {self.sizes}"
         return hashlib.sha256(parts.encode()).hexdigest()
