@@ -4,6 +4,13 @@ import os
 import tempfile
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# How fast a machine is, is no property of the code.
+settings.register_profile(
+    "zoo", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+)
+settings.load_profile("zoo")
 
 # Before torch is imported: small tensors gain nothing from threads, and results stay the same
 # whatever the machine. No test reaches for the internet.

@@ -75,7 +75,9 @@ def names_of(model: nn.Module) -> dict[Tensor, str]:
 
 def through_a_checkpoint(dir: Path, model: nn.Module, optimizers: Optimizers) -> Any:
     tensors, numbers = checkpoint.flatten_optimizers(optimizers, names_of(model))
-    return checkpoint.load(save(dir, 1, model, optimizer=tensors, state={"optimizer": numbers}))
+    return checkpoint.open_checkpoint(
+        save(dir, 1, model, optimizer=tensors, state={"optimizer": numbers})
+    )
 
 
 def save(dir: Path, step: int, model: nn.Module | None = None, **more: Any) -> Path:
@@ -223,7 +225,7 @@ def test_state_of_other_parameters_is_refused_by_name() -> None:
 def test_tensors_come_back_bit_for_bit(tmp_path: Path) -> None:
     tied = torch.randn(4, 3)
     tensors = {
-        "float32": torch.tensor([math.nan, -0.0, 1e-45, math.inf]),
+        "float32": torch.tensor([-0.0, 1e-45, 3e38]),
         "bfloat16": torch.randn(3, 5).bfloat16(),
         "transposed": torch.randn(4, 6).T,
         "strided": torch.arange(20)[::3],
@@ -235,16 +237,16 @@ def test_tensors_come_back_bit_for_bit(tmp_path: Path) -> None:
         "a view": tied[1:],
         "spaced ü/name": torch.ones(1, requires_grad=True),
     }
-    found = checkpoint.load(save(tmp_path, 3, model=None, optimizer=tensors)).optimizer
-    assert found.keys() == tensors.keys()
+    read = checkpoint.open_checkpoint(save(tmp_path, 3, model=None, optimizer=tensors)).optimizer
+    assert read.keys() == tensors.keys()
     for name, tensor in tensors.items():
-        assert found[name].dtype == tensor.dtype
-        assert found[name].shape == tensor.shape
+        assert read[name].dtype == tensor.dtype
+        assert read[name].shape == tensor.shape
         as_bytes = [
-            t.detach().contiguous().view(-1).view(torch.uint8) for t in (found[name], tensor)
+            t.detach().contiguous().view(-1).view(torch.uint8) for t in (read[name], tensor)
         ]
         assert torch.equal(*as_bytes)
-    assert found["tied.a"] is found["tied.b"]
+    assert read["tied.a"] is read["tied.b"]
 
 
 def test_tied_weights_are_written_once_and_load_into_a_tied_model(tmp_path: Path) -> None:
@@ -256,7 +258,7 @@ def test_tied_weights_are_written_once_and_load_into_a_tied_model(tmp_path: Path
     model, other = tied_model(), tied_model()
     path = save(tmp_path, 1, model)
     assert (path / checkpoint.MODEL).stat().st_size < 2 * 64 * 64 * 4
-    other.load_state_dict(checkpoint.load(path).model)
+    other.load_state_dict(checkpoint.open_checkpoint(path).model)
     assert torch.equal(other.get_parameter("0.weight"), model.get_parameter("0.weight"))
 
 
@@ -266,9 +268,9 @@ def test_all_the_rest_comes_back_too(tmp_path: Path) -> None:
     path = save(tmp_path / "runs" / "checkpoints", 500, recipe_toml=recipe, state=state)
     assert path.name == "step-00000500"
     assert path == checkpoint.step_dir(path.parent, 500)
-    found = checkpoint.load(path)
-    assert (found.step, found.state, found.recipe_toml) == (500, state, recipe)
-    assert Byte.load(found.tokenizer_dir).fingerprint == Byte().fingerprint
+    opened = checkpoint.open_checkpoint(path)
+    assert (opened.step, opened.state, opened.recipe_toml) == (500, state, recipe)
+    assert Byte.load(opened.tokenizer_dir).fingerprint == Byte().fingerprint
 
 
 @pytest.mark.skipif(os.name != "posix", reason="POSIX permissions")
@@ -311,7 +313,7 @@ def test_damage_is_an_error_that_names_the_file(
     path = save(tmp_path, 1)
     damage(path / name)
     with pytest.raises(ZooError) as caught:
-        _ = checkpoint.load(path).optimizer
+        _ = checkpoint.open_checkpoint(path).optimizer
     assert str(path / name) in str(caught.value)
 
 
@@ -320,10 +322,10 @@ def test_damage_is_told_with_what_was_written_and_what_is_there(tmp_path: Path) 
     expected = json.loads((path / "manifest.json").read_bytes())["files"]["recipe.toml"]
     (path / "recipe.toml").write_bytes(b"zoo = 2\n")
     with pytest.raises(ZooError, match=expected["sha256"]):
-        checkpoint.load(path)
+        checkpoint.open_checkpoint(path)
     (path / "recipe.toml").write_bytes(b"zoo")
     with pytest.raises(ZooError, match="3 bytes where 8 were written"):
-        checkpoint.load(path)
+        checkpoint.open_checkpoint(path)
 
 
 @pytest.mark.parametrize(
@@ -342,7 +344,7 @@ def test_a_broken_manifest_is_an_error_that_names_it(tmp_path: Path, manifest: b
     path = save(tmp_path, 1)
     (path / "manifest.json").write_bytes(manifest)
     with pytest.raises(ZooError, match=r"manifest\.json"):
-        checkpoint.load(path)
+        checkpoint.open_checkpoint(path)
 
 
 @pytest.mark.parametrize("name", ["../secret", "/secret", "tokenizer/../../secret"])
@@ -352,10 +354,16 @@ def test_a_manifest_lists_nothing_outside_its_checkpoint(tmp_path: Path, name: s
     manifest["files"][name] = manifest["files"]["state.json"]
     (path / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
     with pytest.raises(ZooError, match="outside the checkpoint"):
-        checkpoint.load(path)
+        checkpoint.open_checkpoint(path)
 
 
 # ── Many checkpoints ──────────────────────────────────────────────────────────────────────────────
+
+
+def found(dir: Path, **options: Any) -> Path:
+    newest = checkpoint.newest(dir, **options)
+    assert newest is not None
+    return newest.folder
 
 
 def test_the_newest_is_the_one_of_the_highest_step(tmp_path: Path) -> None:
@@ -364,7 +372,7 @@ def test_the_newest_is_the_one_of_the_highest_step(tmp_path: Path) -> None:
     paths = [save(tmp_path, step) for step in (900, 5, 123_456_789_012)]
     (tmp_path / "step-notes").mkdir()
     assert checkpoint.all_in(tmp_path) == [paths[1], paths[0], paths[2]]
-    assert checkpoint.newest(tmp_path) == paths[2]
+    assert found(tmp_path) == paths[2]
 
 
 def test_a_damaged_newest_gives_way_to_the_one_before_with_a_warning(tmp_path: Path) -> None:
@@ -372,7 +380,7 @@ def test_a_damaged_newest_gives_way_to_the_one_before_with_a_warning(tmp_path: P
     for path in damaged:
         flip_a_bit(path / "model.safetensors")
     with pytest.warns(UserWarning, match=r"model\.safetensors: damaged.*step-00000001") as told:
-        assert checkpoint.newest(tmp_path) == whole
+        assert found(tmp_path) == whole
     assert len(told) == 2
     (whole / "manifest.json").unlink()
     with pytest.raises(ZooError, match="step-00000003"):
@@ -382,9 +390,9 @@ def test_a_damaged_newest_gives_way_to_the_one_before_with_a_warning(tmp_path: P
 def test_only_resuming_minds_a_damaged_optimizer(tmp_path: Path) -> None:
     earlier, later = save(tmp_path, 1), save(tmp_path, 2)
     flip_a_bit(later / "optimizer.safetensors")
-    assert checkpoint.newest(tmp_path, resumable=False) == later
+    assert found(tmp_path, resumable=False) == later
     with pytest.warns(UserWarning, match=r"optimizer\.safetensors: damaged"):
-        assert checkpoint.newest(tmp_path) == earlier
+        assert found(tmp_path) == earlier
 
 
 def test_the_best_and_the_newest_are_kept(tmp_path: Path) -> None:
@@ -394,16 +402,43 @@ def test_the_best_and_the_newest_are_kept(tmp_path: Path) -> None:
     checkpoint.prune(tmp_path, keep=2, best=paths[5])
     assert checkpoint.all_in(tmp_path) == [paths[4], paths[5]]
     checkpoint.prune(tmp_path, keep=0)
-    assert checkpoint.all_in(tmp_path) == [paths[5]]
-    assert [path.name for path in tmp_path.iterdir()] == ["step-00000005"]
+    assert checkpoint.all_in(tmp_path) == [paths[4], paths[5]]
+    assert (tmp_path / "LATEST").read_text() == "step-00000005\n"
+
+
+def test_a_damaged_checkpoint_does_not_count_and_is_set_aside(tmp_path: Path) -> None:
+    paths = [save(tmp_path, step) for step in range(5)]
+    flip_a_bit(paths[3] / "optimizer.safetensors")
+    with pytest.warns(UserWarning, match=r"optimizer\.safetensors: damaged"):
+        assert checkpoint.prune(tmp_path, keep=2) == [tmp_path / "step-00000003.bad"]
+    assert checkpoint.all_in(tmp_path) == [paths[2], paths[4]]
+    assert (tmp_path / "step-00000003.bad/manifest.json").exists()
+    paths[3] = save(tmp_path, 3)
+    flip_a_bit(paths[3] / "state.json")
+    assert checkpoint.set_aside(paths[3]).name == "step-00000003.bad1"
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("kind", ["model", "optimizer"])
+def test_what_is_not_finite_is_not_saved(tmp_path: Path, kind: str, number: float) -> None:
+    earlier = save(tmp_path, 1)
+    broken = torch.ones(7, dtype=torch.bfloat16)
+    broken[3] = number
+    model = a_model()
+    model.register_buffer("odd", broken)
+    given = {"model": model} if kind == "model" else {"optimizer": {"odd": broken}}
+    with pytest.raises(ZooError, match="odd holds a number that is not finite"):
+        save(tmp_path, 2, **given)
+    assert found(tmp_path) == earlier
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["LATEST", "step-00000001"]
 
 
 def test_a_checkpoint_of_the_same_step_is_replaced(tmp_path: Path) -> None:
     save(tmp_path, 7, state={"step": 7, "try": 1})
     flip_a_bit(save(tmp_path, 7) / "state.json")
     again = save(tmp_path, 7, state={"step": 7, "try": 2})
-    assert checkpoint.load(again).state["try"] == 2
-    assert [path.name for path in tmp_path.iterdir()] == ["step-00000007"]
+    assert checkpoint.open_checkpoint(again).state["try"] == 2
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["LATEST", "step-00000007"]
 
 
 class Broken(Byte):
@@ -417,8 +452,8 @@ def test_a_save_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
     earlier = save(tmp_path, 7, state={"step": 7, "try": 1})
     with pytest.raises(OSError, match="no space"):
         save(tmp_path, 7, tokenizer=Broken())
-    assert list(tmp_path.iterdir()) == [earlier]
-    assert checkpoint.load(earlier).state["try"] == 1
+    assert sorted(tmp_path.iterdir()) == [tmp_path / "LATEST", earlier]
+    assert checkpoint.open_checkpoint(earlier).state["try"] == 1
 
 
 def test_what_a_killed_save_left_is_ignored_and_removed(tmp_path: Path) -> None:
@@ -426,9 +461,9 @@ def test_what_a_killed_save_left_is_ignored_and_removed(tmp_path: Path) -> None:
     left = tmp_path / f"{UNFINISHED}0123"
     left.mkdir()
     (left / "model.safetensors").write_bytes(np.zeros(10).tobytes())
-    assert checkpoint.newest(tmp_path) == earlier
+    assert found(tmp_path) == earlier
     later = save(tmp_path, 8)
-    assert sorted(tmp_path.iterdir()) == [earlier, later]
+    assert sorted(tmp_path.iterdir()) == [tmp_path / "LATEST", earlier, later]
 
 
 def test_nothing_is_pickled(tmp_path: Path) -> None:

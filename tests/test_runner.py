@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -18,10 +20,12 @@ import pytest
 import torch
 
 import zoo
-from zoo import runner
+from zoo import checkpoint, runner
 from zoo.errors import ZooError
 from zoo.interrupts import Interrupted, Interrupts
+from zoo.lock import only_this
 from zoo.model import Scored
+from zoo.run import LOCK
 from zoo.trainer import Trainer, plan_batch
 
 RECIPE = """\
@@ -188,10 +192,10 @@ class TestResuming:
         undisturbed = zoo.train(tiny())
         plain = Trainer._sums_of
 
-        def sums_of(self: Trainer, windows: np.ndarray) -> torch.Tensor:
+        def sums_of(self: Trainer, windows: np.ndarray, compiled: bool) -> torch.Tensor:
             if self.step == 8:
                 signal.raise_signal(signal.SIGINT)
-            return plain(self, windows)
+            return plain(self, windows, compiled)
 
         with monkeypatch.context() as patch:
             patch.setattr(Trainer, "_sums_of", sums_of)
@@ -235,23 +239,121 @@ class TestSpeed:
         assert told == pytest.approx(records[-1]["seconds"])
 
 
+def score_times(factor: float, at: Callable[[int], bool]) -> Callable[..., Scored]:
+    """``Trainer._score`` whose training loss is multiplied at some steps."""
+    plain = Trainer._score
+
+    def score(self: Trainer, model: Any, *given: Any) -> Scored:
+        scored = plain(self, model, *given)
+        broken = torch.is_grad_enabled() and at(self.step)
+        return scored._replace(total=scored.total * factor) if broken else scored
+
+    return score
+
+
 class TestBlowingUp:
+    @pytest.mark.parametrize("factor", [math.inf, math.nan])
     def test_stops_before_the_update_and_names_the_step(
-        self, monkeypatch: pytest.MonkeyPatch
+        self, factor: float, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        plain = Trainer._score
-
-        def score(self: Trainer, *given: Any) -> Scored:
-            scored = plain(self, *given)
-            return scored._replace(total=scored.total * math.inf) if self.step == 6 else scored
-
-        monkeypatch.setattr(Trainer, "_score", score)
-        with pytest.raises(ZooError, match=r"step 6: loss inf.*stopped before the update"):
+        monkeypatch.setattr(Trainer, "_score", score_times(factor, lambda step: step == 6))
+        with pytest.raises(ZooError, match=r"step 6 \(rows 48 to 55.*stopped before the update"):
             zoo.train(tiny())
         run = zoo.open_run("runs/tiny-1")
         assert run.checkpoint.step == 4
         assert all(torch.isfinite(t).all() for t in run.checkpoint.model.values())
         assert max(losses(run.dir)) == 6
+
+    def test_a_gradient_that_is_not_finite_is_told_by_name(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        plain = Trainer._synchronised
+
+        def poisoned(self: Trainer, last: bool) -> Any:
+            if self.step == 3:
+                self.model.get_parameter("head.weight").register_hook(lambda g: g * math.nan)
+            return plain(self, last)
+
+        monkeypatch.setattr(Trainer, "_synchronised", poisoned)
+        with pytest.raises(ZooError, match=r"gradient norm nan, not finite for head\.weight: "):
+            zoo.train(tiny())
+
+    def test_skips_the_update_where_the_recipe_says_so(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(Trainer, "_score", score_times(math.nan, lambda step: step in (3, 6)))
+        with pytest.warns(UserWarning, match="skipped") as told:
+            run = zoo.train(tiny("train.on_nonfinite=skip"))
+        assert [re.match(r"step \d+", str(one.message))[0] for one in told] == ["step 3", "step 6"]
+        assert run.checkpoint.step == 12
+        assert [step for step, loss in losses(run.dir).items() if loss is None] == [4, 7]
+        assert math.isfinite(run.summary["valid_loss"])
+
+    @pytest.mark.filterwarnings("ignore:step")
+    def test_does_not_skip_for_ever(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(Trainer, "_score", score_times(math.nan, lambda step: step > 0))
+        with pytest.raises(ZooError, match=r"step 10 .* 10th step in a row"):
+            zoo.train(tiny("train.on_nonfinite=skip"))
+
+
+class TestFailingSaves:
+    """A disk that is full for a while, or for good."""
+
+    def failing(self, monkeypatch: pytest.MonkeyPatch, at: Callable[[int], bool]) -> None:
+        plain = checkpoint.save
+
+        def save(dir: Path, step: int, **given: Any) -> Path:
+            if at(step):
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return plain(dir, step, **given)
+
+        monkeypatch.setattr(checkpoint, "save", save)
+
+    def test_one_is_told_and_made_up_for(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        undisturbed = zoo.train(tiny())
+        self.failing(monkeypatch, lambda step: step == 8)
+        with pytest.warns(UserWarning, match=r"step 8 can't be saved \(No space left.*going on"):
+            run = zoo.train(tiny())
+        assert losses(run.dir) == losses(undisturbed.dir)
+        assert run.checkpoint.step == 12
+
+    def test_the_last_one_is_needed(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.failing(monkeypatch, lambda step: step == 12)
+        with pytest.raises(ZooError, match="what was saved before is whole"):
+            zoo.train(tiny())
+        assert zoo.open_run("runs/tiny-1").checkpoint.step == 8
+
+    @pytest.mark.filterwarnings("ignore:.*can't be saved")
+    def test_several_in_a_row_end_the_run(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.failing(monkeypatch, lambda step: step > 2)
+        with pytest.raises(ZooError, match="step 5 can't be saved"):
+            zoo.train(tiny("train.checkpoint_every=1"))
+        assert zoo.open_run("runs/tiny-1").checkpoint.step == 2
+
+
+class TestOneWriter:
+    def test_a_run_that_is_in_use_is_not_resumed(self) -> None:
+        run = zoo.train(tiny())
+        with only_this(run.dir / LOCK, "it"), pytest.raises(ZooError) as refused:
+            runner.resume(run.dir)
+        assert f"is in use by process {os.getpid()} on " in str(refused.value)
+        assert not (run.dir / LOCK).exists()
+
+    def test_a_dead_process_s_lock_is_nobody_s(self) -> None:
+        run = zoo.train(tiny())
+        (run.dir / LOCK).write_text("process 1 on moon")
+        assert runner.resume(run.dir).checkpoint.step == 12
+
+    def test_later_checkpoints_are_not_lost(self) -> None:
+        run = zoo.train(tiny())
+        earlier = checkpoint.step_dir(run.dir / "checkpoints", 8)
+        with pytest.raises(ZooError, match=r"step-0*12 is whole and later than step-0*8"):
+            runner.resume(earlier)
+        (run.checkpoint.folder / "state.json").write_bytes(b"{}")
+        with pytest.warns(UserWarning, match=r"damaged and now step-0*12\.bad"):
+            resumed = runner.resume(earlier)
+        assert resumed.checkpoint.step == 12
+        assert resumed.checkpoint.folder.with_name("step-00000012.bad").is_dir()
 
 
 class TestSignals:

@@ -4,26 +4,30 @@ model.safetensors, optimizer.safetensors     tensors by name
 state.json, recipe.toml                      all the rest, and the resolved recipe
 tokenizer/                                   what the tokenizer saved
 manifest.json                                sizes and SHA-256 of all the others, written last
+
+A checkpoint that fails verification is passed over, and set aside by whoever writes to the run.
+``LATEST`` beside them names the newest, for people and scripts: zoo itself doesn't trust it.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import warnings
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
-
-from safetensors import SafetensorError, safe_open
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from zoo.errors import ZooError
 from zoo.folders import remove_folder, whole_folder
 from zoo.optimizer_state import flatten_optimizers, restore_optimizers
+from zoo.paths import sync_dir, write_atomically, write_new
+from zoo.tensor_files import packed, unpacked
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -34,11 +38,12 @@ __all__ = [
     "Checkpoint",
     "all_in",
     "flatten_optimizers",
-    "load",
     "newest",
+    "open_checkpoint",
     "prune",
     "restore_optimizers",
     "save",
+    "set_aside",
     "step_dir",
     "verify",
 ]
@@ -50,33 +55,78 @@ STATE = "state.json"
 RECIPE = "recipe.toml"
 TOKENIZER = "tokenizer"
 MANIFEST = "manifest.json"
+LATEST = "LATEST"
+
+LEAST_KEPT = 2  # whole checkpoints; were there one, nothing would be left when that is damaged
+LARGEST_TEXT = 1 << 24  # bytes of a manifest or a state; a forged one shall not fill the memory
+BLOCK = 1 << 20
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a checkpoint holds. Tied weights are one tensor under several names."""
+    """A verified checkpoint. What is parsed are the very bytes that were verified.
+
+    Attributes:
+        folder, step: where it lies, and after how many steps it was saved.
+        digest: SHA-256 of the manifest, and so of all files.
+    """
 
     folder: Path
     step: int
-    model: dict[str, Tensor]
-    state: dict[str, Any]
-    recipe_toml: str
-    tokenizer_dir: Path
+    digest: str
+    _files: dict[str, bytes]
 
     @property
-    def digest(self) -> str:
-        """SHA-256 of the manifest, and so of all files."""
-        return sha256(self.folder / MANIFEST)
+    def tokenizer_dir(self) -> Path:
+        """What the tokenizer saved."""
+        return self.folder / TOKENIZER
+
+    @property
+    def recipe_toml(self) -> str:
+        """The resolved recipe."""
+        return self._files[RECIPE].decode()
+
+    @cached_property
+    def state(self) -> dict[str, Any]:
+        """All that are no tensors."""
+        with naming(self.folder / STATE):
+            state = json.loads(self._files[STATE])
+            if not isinstance(state, dict):
+                raise ValueError("not a table")
+            return state
+
+    @cached_property
+    def model(self) -> dict[str, Tensor]:
+        """The model's tensors. Tied weights are one tensor under several names."""
+        with naming(self.folder / MODEL):
+            return unpacked(self._files.pop(MODEL))
 
     @cached_property
     def optimizer(self) -> dict[str, Tensor]:
-        """The optimizer's tensors, the largest file, which only training on needs: verified here.
+        """The optimizer's tensors, the largest file, which only training on needs: read here.
 
         Raises:
             ZooError: the file is damaged.
         """
-        verify(self.folder, lambda name: name == OPTIMIZER)
-        return read_tensors(self.folder / OPTIMIZER)
+        path = self.folder / OPTIMIZER
+        data = read(path, read_manifest(self.folder).files[OPTIMIZER])
+        with naming(path):
+            return unpacked(data)
+
+
+class Stated(NamedTuple):
+    """What a manifest says of a file."""
+
+    size: int
+    sha256: str
+
+
+class Manifest(NamedTuple):
+    """A manifest, and the SHA-256 of its own bytes."""
+
+    step: int
+    files: dict[str, Stated]
+    digest: str
 
 
 def step_dir(dir: Path, step: int) -> Path:
@@ -98,89 +148,65 @@ def save(
 
     ``state`` is anything that JSON can hold. An earlier checkpoint of the same step is replaced.
     One process at a time may save to ``dir``: what another one left unfinished is removed.
+
+    Raises:
+        ZooError: a tensor holds a number that is not finite.
+        OSError: the disk is full, or fails.
     """
     folder = step_dir(dir, step)
     with whole_folder(folder, replace=True, abandoned_after=0) as unfinished:
-        write_tensors(unfinished / MODEL, model)
-        write_tensors(unfinished / OPTIMIZER, optimizer)
-        (unfinished / STATE).write_bytes(as_json(state))
-        (unfinished / RECIPE).write_bytes(recipe_toml.encode())
+        stated: dict[str, Stated] = {}
+
+        def write(name: str, data: bytes) -> None:
+            stated[name] = Stated(len(data), hashlib.sha256(data).hexdigest())
+            write_new(unfinished / name, data)
+
+        write(MODEL, packed(model))
+        write(OPTIMIZER, packed(optimizer))
+        write(STATE, as_json(state))
+        write(RECIPE, recipe_toml.encode())
         (unfinished / TOKENIZER).mkdir()
         tokenizer.save(unfinished / TOKENIZER)
-        files = {
-            path.relative_to(unfinished).as_posix(): {
-                "size": path.stat().st_size,
-                "sha256": sha256(path),
-            }
-            for path in sorted(unfinished.rglob("*"))
-            if path.is_file()
-        }
+        for path in sorted((unfinished / TOKENIZER).rglob("*")):
+            if path.is_file():
+                about = Stated(path.stat().st_size, sha256(path))
+                stated[path.relative_to(unfinished).as_posix()] = about
+        files = {name: about._asdict() for name, about in stated.items()}
         manifest = {"format": FORMAT, "step": step, "files": files}
-        (unfinished / MANIFEST).write_bytes(as_json(manifest))
+        write_new(unfinished / MANIFEST, as_json(manifest))
+    with suppress(OSError):  # it is a hint
+        for left in dir.glob(f".{LATEST}.*.tmp"):  # by a process that was killed
+            left.unlink()
+        write_atomically(dir / LATEST, f"{folder.name}\n".encode())
     return folder
 
 
-def load(folder: Path, *, verified: bool = False) -> Checkpoint:
-    """Reads a checkpoint, verified first if it isn't yet; the optimizer's state when asked for.
+def open_checkpoint(folder: Path, *, resumable: bool = True) -> Checkpoint:
+    """Verifies a checkpoint and holds what was verified; the optimizer's state stays on disk.
+
+    If training won't go on from it, the content of the optimizer's state isn't looked at.
 
     Raises:
         ZooError: a file is missing, damaged or of a newer format; names the file.
     """
-    step = verify(folder, lambda name: not verified and name != OPTIMIZER)
-    try:
-        state = json.loads((folder / STATE).read_text(encoding="utf-8"))
-        return Checkpoint(
-            folder=folder,
-            step=step,
-            model=read_tensors(folder / MODEL),
-            state=state,
-            recipe_toml=(folder / RECIPE).read_bytes().decode(),
-            tokenizer_dir=folder / TOKENIZER,
-        )
-    except (OSError, ValueError, SafetensorError) as error:
-        raise ZooError(f"{folder}: can't be read: {error}") from error
+    manifest = read_manifest(folder)
+    held = {}
+    for name, stated in manifest.files.items():
+        if name in (MODEL, STATE, RECIPE):
+            held[name] = read(folder / name, stated)
+        else:
+            compare(folder / name, stated, hashed=resumable or name != OPTIMIZER)
+    return Checkpoint(folder, manifest.step, manifest.digest, held)
 
 
-def verify(folder: Path, hashed: Callable[[str], bool] = lambda name: True) -> int:
-    """Compares every file of a checkpoint with its manifest; returns the checkpoint's step.
-
-    Sizes are compared always, SHA-256 for the names that ``hashed`` picks.
+def verify(folder: Path) -> None:
+    """Compares every file of a checkpoint with its manifest.
 
     Raises:
         ZooError: names the file, and what it should be and is.
     """
-    path = folder / MANIFEST
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-        version, step, files = manifest["format"], manifest["step"], manifest["files"]
-        stated = {name: (about["size"], about["sha256"]) for name, about in files.items()}
-    except FileNotFoundError:
-        raise ZooError(f"{path}: missing, so {folder} is no complete checkpoint") from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ZooError(f"{path}: not a checkpoint's manifest: {error}") from error
-    if version != FORMAT:
-        raise ZooError(
-            f"{path}: checkpoint format {version}; this zoo reads format {FORMAT}: "
-            "use the version of zoo that wrote it"
-        )
-    for name in (MODEL, OPTIMIZER, STATE, RECIPE, *stated):
-        if name not in stated:
-            raise ZooError(f"{path}: does not list {name}")
-        if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
-            raise ZooError(f"{path}: lists {name!r}, which lies outside the checkpoint")
-        size, sha = stated[name]
-        compare(folder / name, size, sha if hashed(name) else None)
-    return int(step)
-
-
-def compare(path: Path, size: int, sha: str | None) -> None:
-    """Raises ZooError unless the file has this size in bytes and this SHA-256, if one is given."""
-    if not path.is_file():
-        raise ZooError(f"{path}: missing from the checkpoint")
-    if (found := path.stat().st_size) != size:
-        raise ZooError(f"{path}: damaged: {found} bytes where {size} were written")
-    if sha is not None and (found_sha := sha256(path)) != sha:
-        raise ZooError(f"{path}: damaged: its SHA-256 is {found_sha}, it was written as {sha}")
+    for name, stated in read_manifest(folder).files.items():
+        compare(folder / name, stated)
 
 
 def all_in(dir: Path) -> list[Path]:
@@ -191,7 +217,7 @@ def all_in(dir: Path) -> list[Path]:
     )
 
 
-def newest(dir: Path, *, resumable: bool = True) -> Path | None:
+def newest(dir: Path, *, resumable: bool = True) -> Checkpoint | None:
     """The newest checkpoint in ``dir`` that is whole, or None where there is none at all.
 
     Warns of newer ones that it has to pass over. Where training won't go on from it, the content
@@ -203,72 +229,141 @@ def newest(dir: Path, *, resumable: bool = True) -> Path | None:
     problems: list[ZooError] = []
     for folder in reversed(all_in(dir)):
         try:
-            verify(folder, lambda name: resumable or name != OPTIMIZER)
+            found = open_checkpoint(folder, resumable=resumable)
         except ZooError as error:
             problems.append(error)
             continue
         for problem in problems:
             warnings.warn(f"{problem}; going back to {folder.name}", stacklevel=2)
-        return folder
+        return found
     if problems:
         raise problems[0]
     return None
 
 
-def prune(dir: Path, keep: int, best: Path | None = None) -> None:
-    """Removes all checkpoints but the ``keep`` newest (at least one) and the best."""
-    checkpoints = all_in(dir)
-    kept = {*checkpoints[-max(1, keep) :], best}
-    for folder in checkpoints:
-        if folder not in kept:
+def set_aside(folder: Path) -> Path:
+    """Renames a checkpoint that shall not be used to ``….bad``, and returns its new path."""
+    names = (folder.with_name(f"{folder.name}.bad{n or ''}") for n in range(1000))
+    new = next(path for path in names if not os.path.lexists(path))
+    folder.rename(new)
+    sync_dir(folder.parent)
+    return new
+
+
+def prune(dir: Path, keep: int, best: Path | None = None) -> list[Path]:
+    """Removes all checkpoints but the ``keep`` newest (two at the least) and the best.
+
+    Those that are kept are verified; a damaged one is set aside and doesn't count. Returns where
+    such ones are now.
+    """
+    bad, whole = [], 0
+    for folder in reversed(all_in(dir)):
+        if whole >= max(keep, LEAST_KEPT) and folder != best:
             with suppress(PermissionError):  # Windows, while a file of it is mapped: next time
                 remove_folder(folder)
+            continue
+        try:
+            verify(folder)
+        except ZooError as error:
+            bad.append(set_aside(folder))
+            warnings.warn(f"{error}; it is now {bad[-1].name}", stacklevel=2)
+        else:
+            whole += folder != best or whole < max(keep, LEAST_KEPT)
+    return bad
 
 
 # ── Files ─────────────────────────────────────────────────────────────────────────────────────────
 
 
-def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
-    """Writes tensors as safetensors. One that has several names is written once."""
-    from safetensors.torch import save_file  # here, as files can be verified before torch is there
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest of a checkpoint.
 
-    first_names: dict[tuple[Any, ...], str] = {}
-    aliases: dict[str, str] = {}
-    distinct: dict[str, Tensor] = {}
-    storages: set[int] = set()
-    for name, tensor in tensors.items():
-        place = (tensor.data_ptr(), tensor.shape, tensor.stride(), tensor.dtype, tensor.device)
-        if tensor.numel() and first_names.setdefault(place, name) != name:
-            aliases[name] = first_names[place]
-            continue
-        dense = tensor.detach().cpu().contiguous()
-        if (storage := dense.untyped_storage().data_ptr()) in storages:
-            dense = dense.clone()  # safetensors takes no views of one another
-        storages.add(storage)
-        distinct[name] = dense
-    path.touch()
-    mode = path.stat().st_mode  # safetensors would make it readable to its owner only
-    save_file(distinct, path, metadata={"aliases": json.dumps(aliases)})
-    path.chmod(mode)
+    Raises:
+        ZooError: there is none, or it is malformed, or lists what it may not, or lacks a file.
+    """
+    path = folder / MANIFEST
+    try:
+        with path.open("rb") as file:
+            data = file.read(LARGEST_TEXT + 1)
+        if len(data) > LARGEST_TEXT:
+            raise ValueError("too large")
+        manifest = json.loads(data)
+        version, step, listed = manifest["format"], manifest["step"], manifest["files"]
+        files = {name: Stated(about["size"], about["sha256"]) for name, about in listed.items()}
+    except FileNotFoundError:
+        raise ZooError(f"{path}: missing, so {folder} is no complete checkpoint") from None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ZooError(f"{path}: not a checkpoint's manifest: {error}") from error
+    if version != FORMAT:
+        raise ZooError(
+            f"{path}: checkpoint format {version}; this zoo reads format {FORMAT}: "
+            "use the version of zoo that wrote it"
+        )
+    if type(step) is not int:
+        raise ZooError(f"{path}: step is {step!r}, no number of steps")
+    for name in (MODEL, OPTIMIZER, STATE, RECIPE, *files):
+        if name not in files:
+            raise ZooError(f"{path}: does not list {name}")
+        if outside(name):
+            raise ZooError(f"{path}: lists {name!r}, which lies outside the checkpoint")
+    for name in (STATE, RECIPE):
+        if files[name].size > LARGEST_TEXT:
+            raise ZooError(f"{path}: {name} has {files[name].size} bytes, which can't be")
+    return Manifest(step, files, hashlib.sha256(data).hexdigest())
 
 
-def read_tensors(path: Path) -> dict[str, Tensor]:
-    """Reads what ``write_tensors`` wrote."""
-    from safetensors.torch import load_file
+def outside(name: str) -> bool:
+    """Whether a name in a manifest leads elsewhere, on any system."""
+    path = PurePosixPath(name)
+    return path.is_absolute() or ".." in path.parts or any(bad in name for bad in "\\:\0")
 
-    tensors: dict[str, Tensor] = load_file(path)
-    with safe_open(path, framework="pt") as file:
-        aliases = json.loads((file.metadata() or {}).get("aliases", "{}"))
-    return {**tensors, **{name: tensors[first] for name, first in aliases.items()}}
+
+def read(path: Path, stated: Stated) -> bytes:
+    """The content of a file, if it is what was written. Raises ZooError if not."""
+    data: list[bytes] = []
+    compare(path, stated, into=data.append)
+    return b"".join(data)
+
+
+def compare(
+    path: Path,
+    stated: Stated,
+    *,
+    hashed: bool = True,
+    into: Callable[[bytes], None] = lambda block: None,
+) -> None:
+    """Raises ZooError unless the file has this size in bytes and, if ``hashed``, this SHA-256."""
+    if path.is_symlink() or path.parent.is_symlink():
+        raise ZooError(f"{path}: a link, which no checkpoint has")
+    if not path.is_file():
+        raise ZooError(f"{path}: missing from the checkpoint")
+    if (found := path.stat().st_size) != stated.size:
+        raise ZooError(f"{path}: damaged: {found} bytes where {stated.size} were written")
+    if hashed and (sha := sha256(path, into)) != stated.sha256:
+        raise ZooError(f"{path}: damaged: its SHA-256 is {sha}, it was written as {stated.sha256}")
+
+
+def sha256(path: Path, into: Callable[[bytes], None] = lambda block: None) -> str:
+    """Of a file's content, whose blocks are handed on."""
+    found = hashlib.sha256()
+    try:
+        with path.open("rb") as file:
+            while block := file.read(BLOCK):
+                found.update(block)
+                into(block)
+    except OSError as error:
+        raise ZooError(f"{path}: can't be read: {error.strerror}") from error
+    return found.hexdigest()
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Turns what is wrong with a verified file's content into a ZooError that names it."""
+    try:
+        yield
+    except (ValueError, RecursionError) as error:
+        raise ZooError(f"{path}: can't be read: {error}") from error
 
 
 def as_json(value: Any) -> bytes:
     return (json.dumps(value, indent=2) + "\n").encode()
-
-
-def sha256(path: Path) -> str:
-    found = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            found.update(block)
-    return found.hexdigest()

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from zoo.paths import sync_dir
+from zoo.paths import make_folder, sync_dir
 
 UNFINISHED = ".tmp-"
 DAY = 86_400.0
@@ -28,7 +28,7 @@ def whole_folder(
     left. What a killed process left is removed by a later call, ``abandoned_after`` seconds after
     its last write.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(folder.parent)
     remove_abandoned(folder.parent, abandoned_after)
     unfinished = _make_hidden(folder)
     try:
@@ -48,7 +48,7 @@ def whole_folder(
 
 def check_place(folder: Path) -> None:
     """Raises now the OSError that ``whole_folder`` would raise after long work."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(folder.parent)
     _make_hidden(folder).rmdir()
 
 
@@ -60,7 +60,7 @@ def resumed_folder(folder: Path) -> Iterator[Path]:
     ``zoo.lock``). At the end it takes the place of ``folder``, where there is one. After an error
     it stays as it is; a week after its last write, a later call for another folder removes it.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(folder.parent)
     unfinished = folder.parent / f"{UNFINISHED}{folder.name}"
     unfinished.mkdir(exist_ok=True)
     unfinished.touch()  # not abandoned

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
+import socket
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from zoo.errors import ZooError
 
 POLL_SECONDS = 0.2
 TAKEN = (errno.EACCES, errno.EAGAIN, errno.EWOULDBLOCK, errno.EDEADLK)
@@ -21,32 +24,70 @@ def only_one(path: Path, waiting: str) -> Iterator[bool]:
     Who finds it taken says ``waiting`` on standard error and waits. The file is removed in the end.
     Yields False, without having locked anything, on file systems that have no locks.
     """
-    handle, said = None, False
-    while handle is None:
-        found = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    said = False
+    while (lock := _take(path)) is None:
+        if not said:
+            print(waiting, file=sys.stderr, flush=True)
+        said = True
+        time.sleep(POLL_SECONDS)
+    with lock:
+        yield lock.works
+
+
+@contextmanager
+def only_this(path: Path, what: str) -> Iterator[None]:
+    """Like ``only_one``, but who finds it taken is refused.
+
+    Raises:
+        ZooError: says which process has ``what``.
+    """
+    lock = _take(path)
+    if lock is None:
         try:
-            state = _try_lock(found)
-            # Its owner may have removed the file since it was opened: then this is nobody's lock.
-            if state is None or (state and _is_at(found, path)):
-                handle = found
-        finally:
-            if handle is None:
-                os.close(found)
-        if handle is None and not state:
-            if not said:
-                print(waiting, file=sys.stderr, flush=True)
-            said = True
-            time.sleep(POLL_SECONDS)
-    try:
-        yield state is not None
-    finally:
+            owner = path.read_text(encoding="utf-8").strip()
+        except (OSError, ValueError):  # just released; Windows lets nobody read what is locked
+            owner = ""
+        raise ZooError(f"{what} is in use by {owner or 'another process'}")
+    with lock:
+        lock.write(f"process {os.getpid()} on {socket.gethostname()}\n".encode())
+        yield
+
+
+class Lock:
+    """A lock that is held on a file, or would be if the file system had any."""
+
+    def __init__(self, path: Path, handle: int, works: bool) -> None:
+        self.path, self.handle, self.works = path, handle, works
+
+    def write(self, about: bytes) -> None:
+        """Says in the file who holds it."""
+        os.ftruncate(self.handle, 0)
+        os.write(self.handle, about)
+
+    def __enter__(self) -> Lock:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         if os.name == "posix":
-            path.unlink(missing_ok=True)  # while it is held: afterwards it may be someone else's
-            os.close(handle)
+            self.path.unlink(missing_ok=True)  # while held: afterwards it may be someone else's
+            os.close(self.handle)
         else:
-            os.close(handle)
+            os.close(self.handle)
             with suppress(OSError):  # someone else has it open
-                path.unlink(missing_ok=True)
+                self.path.unlink(missing_ok=True)
+
+
+def _take(path: Path) -> Lock | None:
+    """The lock, if it could be had at once."""
+    while True:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        state = _try_lock(handle)
+        # Its owner may have removed the file since it was opened: then this is nobody's lock.
+        if state is None or (state and _is_at(handle, path)):
+            return Lock(path, handle, state is not None)
+        os.close(handle)
+        if state is False:
+            return None
 
 
 def _try_lock(handle: int) -> bool | None:

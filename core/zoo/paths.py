@@ -41,8 +41,21 @@ def _platform_cache() -> str:
 
 def write_atomically(path: Path, data: bytes) -> None:
     """Writes a file so that, whatever happens, ``path`` holds all of the old or all of the new."""
-    with replacing(path) as file:
-        file.write(data)
+    with _in_the_place_of(path) as temporary:
+        write_new(temporary, data)
+
+
+def write_new(path: Path, data: bytes) -> None:
+    """Writes a file that isn't there yet, durably but for its name (see ``sync_dir``)."""
+    binary = getattr(os, "O_BINARY", 0)  # Windows
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | binary, 0o666)
+    try:
+        left = memoryview(data)
+        while left:
+            left = left[os.write(handle, left) :]
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 @contextmanager
@@ -52,12 +65,17 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     After an error all is as before. What the operating system refuses it refuses of ``path``: its
     errors don't name the hidden file beside it.
     """
+    with _in_the_place_of(path) as temporary, temporary.open("xb") as file:
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
+
+
+@contextmanager
+def _in_the_place_of(path: Path) -> Iterator[Path]:
     temporary = unique_beside(path)
     try:
-        with temporary.open("xb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
+        yield temporary
         os.replace(temporary, path)
     except OSError as error:
         if str(error.filename) == str(temporary):
@@ -71,6 +89,17 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 def unique_beside(path: Path) -> Path:
     """A hidden name in the same folder that nobody else uses: ``.NAME.<random>.tmp``."""
     return path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.tmp")
+
+
+def make_folder(folder: Path) -> None:
+    """Makes a folder and those above it that are missing, durably. One that is there may stay."""
+    missing = []
+    while not folder.is_dir():
+        missing.append(folder)
+        folder = folder.parent
+    for new in reversed(missing):
+        new.mkdir(exist_ok=True)
+        sync_dir(new.parent)
 
 
 def sync_dir(folder: Path) -> None:

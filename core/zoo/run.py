@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.errors import RecipeError, ZooError
+from zoo.paths import make_folder, sync_dir
 from zoo.shell import quoted
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from zoo.recipe import Recipe
 
 RUNS = Path("runs")
+LOCK = ".lock"  # held by the process that trains
 
 
 @dataclass(frozen=True)
@@ -58,16 +60,8 @@ class Run:
     """
 
     dir: Path
-    checkpoint_dir: Path
+    checkpoint: Checkpoint
     summary: dict[str, Any] = field(default_factory=dict)
-    verified: bool = False
-
-    @cached_property
-    def checkpoint(self) -> Checkpoint:
-        """The checkpoint, every file of it verified."""
-        from zoo import checkpoint
-
-        return checkpoint.load(self.checkpoint_dir, verified=self.verified)
 
     @cached_property
     def recipe(self) -> Recipe:
@@ -76,7 +70,7 @@ class Run:
         from zoo.recipe import parse_recipe
 
         try:
-            return parse_recipe(self.checkpoint.recipe_toml, self.checkpoint_dir / "recipe.toml")
+            return parse_recipe(self.checkpoint.recipe_toml, self.checkpoint.folder / "recipe.toml")
         except RecipeError as error:
             owners = {owner for entry in registry().entries() for owner in entry.owners}
             used = self.checkpoint.state["plugins"].items()
@@ -193,13 +187,13 @@ def open_run(path: str | Path | None = None, *, resumable: bool = False) -> Run:
     folder = find_run(path) if path is not None else newest_run()
     if (folder / "manifest.json").exists():
         run = folder.parent.parent if folder.parent.name == "checkpoints" else folder
-        return Run(run, folder)
+        return Run(run, checkpoint.open_checkpoint(folder, resumable=resumable))
     newest = checkpoint.newest(folder / "checkpoints", resumable=resumable)
     if newest is None:
         raise ZooError(
             f"{folder}: no checkpoint there; was it stopped before its first one? Train it anew"
         )
-    return Run(folder, newest, verified=True)
+    return Run(folder, newest)
 
 
 def find_run(path: str | Path) -> Path:
@@ -227,7 +221,7 @@ def refuse_used(out: Path) -> None:
     """Raises ZooError if something is at ``out`` already."""
     if out.exists() and not out.is_dir():
         raise ZooError(f"{out}: a file; a run needs a folder of its own: choose another --out")
-    if not out.exists() or not any(out.iterdir()):
+    if not out.exists() or all(path.name == LOCK for path in out.iterdir()):
         return
     if any(out.glob("checkpoints/step-*")):
         remedy = f"go on with `--resume {quoted(out)}`, or start with another --out"
@@ -244,9 +238,9 @@ def new_run_dir(recipe_name: str, out: Path | None) -> Path:
     """
     if out is not None:
         refuse_used(out)
-        out.mkdir(parents=True, exist_ok=True)
+        make_folder(out)
         return out
-    RUNS.mkdir(exist_ok=True)
+    make_folder(RUNS)
     pattern = re.compile(re.escape(recipe_name) + r"-(\d+)")
     numbers = [int(m[1]) for p in RUNS.iterdir() if (m := pattern.fullmatch(p.name))]
     number = max(numbers, default=0) + 1
@@ -257,4 +251,5 @@ def new_run_dir(recipe_name: str, out: Path | None) -> Path:
         except FileExistsError:  # another run began in between
             number += 1
         else:
+            sync_dir(RUNS)
             return folder

@@ -6,6 +6,8 @@ import json
 import platform
 import signal
 import time
+import warnings
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +18,13 @@ from zoo import checkpoint
 from zoo.compiling import choose_compile
 from zoo.device import choose_device, choose_precision, prepare_device
 from zoo.distributed import Group, process_group
+from zoo.errors import ZooError
 from zoo.interrupts import Interrupted, Interrupts
+from zoo.lock import only_this
 from zoo.paths import write_atomically
 from zoo.plugins import plugin_flags
 from zoo.prepare import TokenData, open_prepared, prepare
-from zoo.run import Run, RunInfo, new_run_dir, open_run
+from zoo.run import LOCK, Run, RunInfo, new_run_dir, open_run, refuse_used
 from zoo.shell import quoted
 from zoo.trainer import Trainer
 
@@ -29,6 +33,7 @@ if TYPE_CHECKING:
     from zoo.recipe import Recipe
 
 EVALUATIONS = 10  # a run, unless the recipe says otherwise
+FAILED_SAVES = 3  # in a row end a run: what it learns would be lost
 
 
 def train(recipe: Recipe, *, out: str | Path | None = None) -> Run:
@@ -50,7 +55,10 @@ def resume(run: str | Path | Run) -> Run:
 def _run(recipe: Recipe, *, out: Path | None, resumed: Run | None) -> Run:
     device = choose_device(recipe.train.device)
     prepare_device(device)
-    with Interrupts() as interrupts, process_group(device) as group:
+    with Interrupts() as interrupts, process_group(device) as group, ExitStack() as held:
+        if resumed is not None and group.is_first:
+            held.enter_context(only_this(resumed.dir / LOCK, str(resumed.dir)))
+            leave_behind_later(resumed)
         precision = group.from_first(
             resumed.checkpoint.state["precision"]  # not measured anew, which might fall otherwise
             if resumed is not None
@@ -64,7 +72,9 @@ def _run(recipe: Recipe, *, out: Path | None, resumed: Run | None) -> Run:
             run_dir = resumed.dir
         else:
             # Only now, so that nothing that can't start leaves an empty folder.
-            run_dir = group.from_first(new_run_dir(recipe.name, out) if group.is_first else None)
+            run_dir = group.from_first(
+                claimed_run_dir(recipe.name, out, held) if group.is_first else None
+            )
         session = Session(recipe, trainer, run_dir)
         if resumed is not None:
             session.best = resumed.checkpoint.state["best"]
@@ -104,6 +114,37 @@ def _prepare(recipe: Recipe, group: Group, resumed: Run | None) -> TokenData:
     return open_prepared(group.from_first(None), recipe)
 
 
+def claimed_run_dir(recipe_name: str, out: Path | None, held: ExitStack) -> Path:
+    """A new run's folder, which no other process writes to while ``held`` isn't closed."""
+    run_dir = new_run_dir(recipe_name, out)
+    held.enter_context(only_this(run_dir / LOCK, str(run_dir)))
+    if out is not None:
+        refuse_used(out)  # another process may have been quicker, and be done
+    return run_dir
+
+
+def leave_behind_later(run: Run) -> None:
+    """Sets aside the checkpoints after the one that is resumed, which are damaged.
+
+    Raises:
+        ZooError: one is whole, so going on from here would lose it.
+    """
+    saved = run.checkpoint
+    for folder in checkpoint.all_in(run.dir / "checkpoints"):
+        if folder == saved.folder or int(folder.name.removeprefix("step-")) < saved.step:
+            continue
+        try:
+            checkpoint.verify(folder)
+        except ZooError:
+            aside = checkpoint.set_aside(folder)
+            warnings.warn(f"{folder} is damaged and now {aside.name}", stacklevel=2)
+        else:
+            raise ZooError(
+                f"{folder} is whole and later than {saved.folder.name}: go on with "
+                f"`--resume {quoted(run.dir)}`, or move it away first"
+            )
+
+
 def restore(trainer: Trainer, run: Run) -> None:
     """Puts a checkpoint's weights, optimizer state and step into a fresh trainer."""
     saved = run.checkpoint
@@ -127,6 +168,7 @@ class Session:
         self.checkpoint_every = settings.checkpoint_every or self.eval_every
         self.best: dict[str, Any] | None = None
         self.valid: dict[str, Any] = {}
+        self.failed_saves = 0
         self.clock = Clock(trainer)
         self.info = RunInfo(
             dir=run_dir,
@@ -163,7 +205,7 @@ class Session:
                     self.record("train", "step_ended", lr=lr, **measured)
                 stop = not self.evaluated(interrupts) or (stop and not done)
                 if trainer.step % self.checkpoint_every == 0 or done or stop:
-                    self.save()
+                    self.save(needed=done or stop)
             if stop:
                 raise Interrupted(interrupts.pending or signal.SIGTERM)
         except Interrupted as stopped:
@@ -202,18 +244,48 @@ class Session:
             f"zoo train --resume {quoted(self.dir)}{processes}{plugin_flags()}"
         )
 
-    def save(self) -> None:
-        """Writes a checkpoint, then drops those that are neither among the newest nor the best."""
+    def save(self, *, needed: bool) -> None:
+        """Writes a checkpoint, then drops those that are neither among the newest nor the best.
+
+        A disk that is full may have room next time: only a save that is ``needed``, or several that
+        fail in a row, end the run.
+        """
         if not self.first:
             return
         self.notify("phase_changed", "saving")
+        checkpoints = self.dir / "checkpoints"
+        best = self.best_now()
+        try:
+            path = self.write_checkpoint(checkpoints, best)
+        except OSError as error:
+            self.failed_saves += 1
+            told = f"{checkpoints}: step {self.trainer.step} can't be saved ({error.strerror})"
+            if needed or self.failed_saves >= FAILED_SAVES:
+                raise ZooError(f"{told}; what was saved before is whole") from error
+            warnings.warn(f"{told}; going on, and trying again with the next", stacklevel=2)
+        else:
+            self.failed_saves = 0
+            self.best = best
+            best_dir = checkpoint.step_dir(checkpoints, best["step"]) if best else None
+            try:
+                checkpoint.prune(checkpoints, self.recipe.train.keep, best_dir)
+            except OSError as error:
+                warnings.warn(f"{checkpoints}: can't be tidied ({error.strerror})", stacklevel=2)
+            self.notify("checkpoint_saved", path)
+        self.notify("phase_changed", "training")
+
+    def best_now(self) -> dict[str, Any] | None:
+        """The best evaluation of those after which a checkpoint was saved, this step's included."""
+        evaluated_now = self.valid.get("step") == self.trainer.step
+        if evaluated_now and (self.best is None or self.valid["loss"] < self.best["loss"]):
+            return self.valid
+        return self.best
+
+    def write_checkpoint(self, checkpoints: Path, best: dict[str, Any] | None) -> Path:
         trainer = self.trainer
         tensors, numbers = checkpoint.flatten_optimizers(trainer.optimizers, trainer.names)
-        evaluated_now = self.valid.get("step") == trainer.step
-        if evaluated_now and (self.best is None or self.valid["loss"] < self.best["loss"]):
-            self.best = self.valid
-        path = checkpoint.save(
-            self.dir / "checkpoints",
+        return checkpoint.save(
+            checkpoints,
             trainer.step,
             model=trainer.model.state_dict(),
             optimizer=tensors,
@@ -221,7 +293,7 @@ class Session:
                 "step": trainer.step,
                 "tokens": trainer.tokens,
                 "seconds": self.clock.total,
-                "best": self.best,
+                "best": best,
                 "valid": self.valid,
                 "data": trainer.data.key,
                 "precision": trainer.precision,
@@ -234,11 +306,6 @@ class Session:
             tokenizer=trainer.data.tokenizer,
             recipe_toml=self.recipe.to_toml(),
         )
-        checkpoints = self.dir / "checkpoints"
-        best = checkpoint.step_dir(checkpoints, self.best["step"]) if self.best else None
-        checkpoint.prune(checkpoints, self.recipe.train.keep, best)
-        self.notify("checkpoint_saved", path)
-        self.notify("phase_changed", "training")
 
     def record(self, event: str, method: str, **measured: float) -> None:
         trainer = self.trainer

@@ -34,10 +34,12 @@ class TrainOptions:
         compile: whether to compile the model's blocks; "auto" does where that saves time.
         device: "auto", "cpu", "cuda", "cuda:1", "mps".
         clip: largest global L2 norm of the gradient; "none" to leave it as it is.
+        on_nonfinite: what to do about a loss or gradient that is not finite: "stop" before the
+            update, or "skip" the update, ten times in a row at most.
         eval_every: steps between evaluations; "none" for ten in a run.
         eval_tokens: tokens of an evaluation, always the same ones.
         checkpoint_every: steps between checkpoints; "none" for one with every evaluation.
-        keep: how many of the newest checkpoints stay, beside the best one.
+        keep: how many of the newest checkpoints stay, beside the best one; two at the least.
         log_every: steps between records of the training loss.
         observers: what watches the run.
     """
@@ -51,6 +53,7 @@ class TrainOptions:
     compile: bool | Literal["auto"] = "auto"
     device: str = "auto"
     clip: float | None = 1.0
+    on_nonfinite: Literal["stop", "skip"] = "stop"
     eval_every: int | None = None
     eval_tokens: int = 65_536
     checkpoint_every: int | None = None
@@ -109,7 +112,7 @@ AT_LEAST = {
     "eval_every": 1,
     "eval_tokens": 1,
     "checkpoint_every": 1,
-    "keep": 1,
+    "keep": 2,
     "log_every": 1,
     "max_new_tokens": 1,
 }

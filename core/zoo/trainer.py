@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 # Tokens that one process puts through the model at once, unless the recipe says otherwise.
 MICRO_BATCH_TOKENS = 16_384
+
+SKIPPED_AT_MOST = 10  # steps in a row; weights that are broken make every step so
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,8 @@ class Trainer:
         self.precision = precision
         self.seed = settings.seed
         self.clip = settings.clip
+        self.on_nonfinite = settings.on_nonfinite
+        self._skipped_in_a_row = 0
         self.total_steps = recipe.total_steps
         self.step = 0
 
@@ -150,8 +155,10 @@ class Trainer:
     def train_step(self, stopping: bool = False) -> tuple[dict[str, float], bool]:
         """One update. Returns loss and gradient norm, and whether any rank was asked to stop.
 
+        A loss or gradient norm that is not finite, on any rank, updates nothing on all of them.
+
         Raises:
-            ZooError: a loss or gradient norm that is not finite; nothing was updated then.
+            ZooError: there was one, and the recipe does not skip such steps, or too many in a row.
         """
         step = self.step
         # Whatever a component draws in a step is a function of (seed, step, rank): nothing to save.
@@ -176,18 +183,46 @@ class Trainer:
 
         loss = sums[0].item() / self.plan.tokens
         norm = clip_grad_norm_([p.tensor for p in self.params], self.clip or math.inf).item()
-        if not (math.isfinite(loss) and math.isfinite(norm)):
-            raise ZooError(
-                f"step {step}: loss {loss}, gradient norm {norm}: stopped before the update. "
-                "A lower learning rate, a longer warm-up or train.clip may help"
-            )
+        if math.isfinite(loss) and math.isfinite(norm):
+            self._update(stats)
+            self._skipped_in_a_row = 0
+        else:
+            self._skip(loss, norm)
+        self.step += 1
+        return {"loss": loss, "grad_norm": norm}, bool(sums[1])
+
+    def _update(self, stats: dict[str, dict[str, Tensor]]) -> None:
         with compiling(self.compiled):
             for optimizer in self.optimizers:
                 optimizer.step()
                 optimizer.zero_grad(set_to_none=True)
         self._hand_back(stats)
-        self.step += 1
-        return {"loss": loss, "grad_norm": norm}, bool(sums[1])
+
+    def _skip(self, loss: float, norm: float) -> None:
+        """Leaves the weights as they are, or raises: every rank sees the same and does the same."""
+        bad = [p.name for p in self.params if not has_finite_gradient(p.tensor)]
+        self._skipped_in_a_row += 1
+        first = self.step * self.plan.rows
+        told = (
+            f"step {self.step} (rows {first} to {first + self.plan.rows - 1} of the text's order): "
+            f"loss {loss}, gradient norm {norm}"
+        )
+        if bad:
+            told += f", not finite for {', '.join(bad[:3])}{' …' if len(bad) > 3 else ''}"
+        if self.on_nonfinite == "stop":
+            raise ZooError(
+                f"{told}: stopped before the update. A lower learning rate, a longer warm-up or "
+                'train.clip may help; train.on_nonfinite = "skip" goes on without such steps'
+            )
+        if self._skipped_in_a_row >= SKIPPED_AT_MOST:
+            raise ZooError(
+                f"{told}: the {self._skipped_in_a_row}th step in a row; the run will not recover. "
+                "Go on from an earlier checkpoint, with a lower learning rate"
+            )
+        for optimizer in self.optimizers:
+            optimizer.zero_grad(set_to_none=True)
+        if self.group.is_first:
+            warnings.warn(f"{told}: skipped", stacklevel=2)
 
     @torch.no_grad()
     def evaluate(self, stopping: Callable[[], bool] = lambda: False) -> dict[str, float] | None:
@@ -285,3 +320,7 @@ def add_stats(into: dict[str, dict[str, Tensor]], new: Mapping[str, Mapping[str,
         sums = into.setdefault(path, {})
         for name, value in values.items():
             sums[name] = sums[name] + value.detach() if name in sums else value.detach().clone()
+
+
+def has_finite_gradient(param: Tensor) -> bool:
+    return param.grad is None or bool(param.grad.isfinite().all())

@@ -117,7 +117,7 @@ def report(run: Run) -> None:
 def write_sample(run: Run, sample: str) -> Path:
     from zoo.paths import write_atomically
 
-    path = run.dir / "samples" / f"{run.checkpoint_dir.name}.txt"
+    path = run.dir / "samples" / f"{run.checkpoint.folder.name}.txt"
     path.parent.mkdir(exist_ok=True)
     write_atomically(path, (sample + "\n").encode())
     return path
