@@ -34,6 +34,7 @@ COMMANDS = (
     "describe",
     "tokenizer",
     "data",
+    "verify-resume",
     "plugins",
 )
 
@@ -105,7 +106,7 @@ def make_parser() -> Parser:
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"zoo {zoo.__version__}")
-    modules = {name: import_module(f"zoo.cli.{name}") for name in COMMANDS}
+    modules = {name: import_module(f"zoo.cli.{name.replace('-', '_')}") for name in COMMANDS}
     commands = {
         name: Command((m.__doc__ or "").strip(), m.USAGE, m.add_arguments, m.EXAMPLES)
         for name, m in modules.items()
