@@ -215,7 +215,7 @@ def observers_seconds(one: Contender, calls: int) -> float:
         for _ in range(calls):
             session.record("train", "step_ended", lr=1.0, loss=1.0, grad_norm=1.0)
         seconds = time.perf_counter() - start
-        session.notify("run_ended", session.summary())
+        session.notify("run_ended", session.summary("finished"))
     return seconds / calls / one.recipe.train.log_every
 
 

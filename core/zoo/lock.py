@@ -14,6 +14,7 @@ from pathlib import Path
 from zoo.errors import ZooError
 
 POLL_SECONDS = 0.2
+TRIES = 3
 TAKEN = (errno.EACCES, errno.EAGAIN, errno.EWOULDBLOCK, errno.EDEADLK)
 
 
@@ -41,16 +42,31 @@ def only_this(path: Path, what: str) -> Iterator[None]:
     Raises:
         ZooError: says which process has ``what``.
     """
-    lock = _take(path)
-    if lock is None:
-        try:
-            owner = path.read_text(encoding="utf-8").strip()
-        except (OSError, ValueError):  # just released; Windows lets nobody read what is locked
-            owner = ""
-        raise ZooError(f"{what} is in use by {owner or 'another process'}")
+    for _ in range(TRIES):  # as ``owner_of`` takes it for a moment
+        if (lock := _take(path)) is not None:
+            break
+        time.sleep(POLL_SECONDS)
+    else:
+        raise ZooError(f"{what} is in use by {owner_of(path) or 'another process'}")
     with lock:
         lock.write(f"process {os.getpid()} on {socket.gethostname()}\n".encode())
         yield
+
+
+def owner_of(path: Path) -> str | None:
+    """Which process holds a lock made by ``only_this``; None if nobody does."""
+    try:
+        handle = os.open(path, os.O_RDWR)
+    except OSError:
+        return None
+    try:
+        if _try_lock(handle) is not False:
+            return None
+        return os.read(handle, 1000).decode(errors="replace").strip() or "another process"
+    except OSError:  # Windows lets nobody read what is locked
+        return "another process"
+    finally:
+        os.close(handle)
 
 
 class Lock:

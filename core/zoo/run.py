@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 RUNS = Path("runs")
 LOCK = ".lock"  # held by the process that trains
+SUMMARY = "summary.json"  # how far it is, and how it ended
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import platform
 import signal
 import time
 import warnings
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,7 @@ from zoo.lock import only_this
 from zoo.paths import write_atomically
 from zoo.plugins import plugin_flags
 from zoo.prepare import TokenData, open_prepared, prepare
-from zoo.run import LOCK, Run, RunInfo, new_run_dir, open_run, refuse_used
+from zoo.run import LOCK, SUMMARY, Run, RunInfo, new_run_dir, open_run, refuse_used
 from zoo.shell import quoted
 from zoo.trainer import Trainer
 
@@ -193,6 +193,7 @@ class Session:
         trainer, settings = self.trainer, self.recipe.train
         if self.first:
             self.write_metadata()
+            self.write_summary(self.summary("running"))
         self.notify("run_started")
         try:
             stop = not self.evaluated(interrupts)
@@ -209,12 +210,23 @@ class Session:
             if stop:
                 raise Interrupted(interrupts.pending or signal.SIGTERM)
         except Interrupted as stopped:
-            self.notify("run_ended", self.summary(stopped))
+            self.ended("interrupted")
             raise Interrupted(stopped.signum, self.how_to_resume()) from None
         except BaseException as error:
-            self.notify("run_ended", self.summary(error))
+            interrupted = isinstance(error, KeyboardInterrupt)
+            self.ended("interrupted" if interrupted else "failed", str(error))
             raise
-        self.notify("run_ended", self.summary())
+        self.ended("finished")
+
+    def ended(self, state: str, reason: str = "") -> None:
+        """Tells the observers, and whoever looks at the folder, how it came out."""
+        summary = self.summary(state)
+        if reason:
+            summary["reason"] = reason
+        if self.first:
+            with suppress(OSError):  # on a full disk, what ended the run is what is to be told
+                self.write_summary(summary)
+        self.notify("run_ended", summary)
 
     def evaluated(self, interrupts: Interrupts) -> bool:
         """Evaluates if that is due here and not done yet; False if a signal came in between."""
@@ -325,10 +337,7 @@ class Session:
             if callable(hear := getattr(observer, method, None)):
                 hear(*given)
 
-    def summary(self, error: BaseException | None = None) -> dict[str, Any]:
-        state = "finished"
-        if error is not None:
-            state = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+    def summary(self, state: str) -> dict[str, Any]:
         return {
             "state": state,
             "dir": str(self.dir),
@@ -364,11 +373,14 @@ class Session:
         }
         write_atomically(self.dir / "run.json", (json.dumps(about, indent=2) + "\n").encode())
 
+    def write_summary(self, summary: dict[str, Any]) -> None:
+        write_atomically(self.dir / SUMMARY, (json.dumps(summary, indent=2) + "\n").encode())
+
     def run(self) -> Run:
         """The finished run, opened."""
         self.trainer.group.wait()
         opened = open_run(self.dir)
-        opened.summary = self.summary()
+        opened.summary = self.summary("finished")
         opened.recipe = self.recipe  # which knows its registry
         return opened
 

@@ -34,7 +34,9 @@ COMMANDS = (
     "describe",
     "tokenizer",
     "data",
+    "runs",
     "verify-resume",
+    "doctor",
     "plugins",
 )
 

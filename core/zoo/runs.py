@@ -1,0 +1,121 @@
+"""The runs in a folder: how far each is, how it ended, and whether its checkpoints are whole."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from zoo import checkpoint
+from zoo.errors import ZooError
+from zoo.lock import owner_of
+from zoo.run import LOCK, SUMMARY
+
+
+@dataclass(frozen=True)
+class RunState:
+    """What can be told of a run without reading its tensors.
+
+    Attributes:
+        state: "running", "finished", "interrupted", "failed"; "killed" where it ended without a
+            word; "empty" without a checkpoint.
+        step, total_steps: how far its newest checkpoint, or a running one itself, is.
+        valid_loss: the last one, in nats per token.
+        bytes: of all its files.
+        owner: the process that trains it now.
+        reason: why it failed.
+    """
+
+    dir: Path
+    state: str
+    step: int
+    total_steps: int | None
+    valid_loss: float | None
+    bytes: int
+    owner: str | None
+    reason: str
+
+    @property
+    def resumable(self) -> bool:
+        """Whether it can and should be gone on with."""
+        return self.state in ("interrupted", "failed", "killed") and self.step > 0
+
+
+def runs_in(folder: Path) -> list[RunState]:
+    """All runs in a folder, the one that was written to last at the end."""
+    found = [path for path in folder.iterdir() if is_run(path)] if folder.is_dir() else []
+    return [state_of(path) for path in sorted(found, key=last_written)]
+
+
+def is_run(path: Path) -> bool:
+    """Whether this is the folder of a run."""
+    return path.is_dir() and any(
+        (path / name).exists() for name in ("resolved.toml", "checkpoints", SUMMARY)
+    )
+
+
+def last_written(path: Path) -> float:
+    times = [file.stat().st_mtime for file in path.iterdir()]
+    return max(times, default=path.stat().st_mtime)
+
+
+def state_of(run: Path) -> RunState:
+    """The state of the run in this folder."""
+    told: dict[str, Any] = {}
+    with suppress(OSError, ValueError):
+        told = json.loads((run / SUMMARY).read_text(encoding="utf-8"))
+    owner = owner_of(run / LOCK)
+    saved = checkpoint.all_in(run / "checkpoints")
+    step = int(saved[-1].name.removeprefix("step-")) if saved else 0
+    if owner is not None:
+        state = "running"
+    elif not saved:
+        state = "empty"
+    else:
+        state = told.get("state", "killed")
+        if state in ("running", "killed"):
+            state = "finished" if step == told.get("total_steps") else "killed"
+    last = last_record(run)
+    loss = told.get("valid_loss") if state not in ("running", "killed") else last.get("loss")
+    return RunState(
+        dir=run,
+        state=state,
+        step=max(step, last.get("step", 0)) if owner is not None else step,
+        total_steps=told.get("total_steps"),
+        valid_loss=loss,
+        bytes=sum(size_of(path) for path in run.rglob("*")),
+        owner=owner,
+        reason=told.get("reason", "") if state == "failed" else "",
+    )
+
+
+def last_record(run: Path) -> dict[str, Any]:
+    """The last validation in metrics.jsonl."""
+    found: dict[str, Any] = {}
+    with suppress(OSError), (run / "metrics.jsonl").open(encoding="utf-8") as lines:
+        for line in lines:
+            with suppress(ValueError):
+                record = json.loads(line)
+                found = record if record.get("event") == "valid" else found
+    return found
+
+
+def size_of(path: Path) -> int:
+    try:
+        return path.lstat().st_size
+    except OSError:  # a running one removes files
+        return 0
+
+
+def check(run: Path) -> Iterator[tuple[Path, ZooError | None]]:
+    """Verifies every checkpoint of a run; yields each with what is wrong with it, if anything."""
+    for folder in checkpoint.all_in(run / "checkpoints"):
+        try:
+            checkpoint.verify(folder)
+        except ZooError as error:
+            yield folder, error
+        else:
+            yield folder, None
