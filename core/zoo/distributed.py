@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +19,9 @@ from torch import Tensor
 
 # The first rank prepares the data while the others wait.
 PATIENCE = timedelta(hours=6)
+
+PARENT_POLL_SECONDS = 0.2
+ORPHANED = 128 + 9  # as if killed together with it
 
 
 @dataclass(frozen=True)
@@ -62,12 +67,27 @@ def process_group(device: torch.device) -> Iterator[Group]:
     if world == 1:
         yield Group()
         return
+    end_with(os.getppid())
     backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
     dist.init_process_group(backend, timeout=PATIENCE)
     try:
         yield Group(dist.get_rank(), world, local_rank())
     finally:
         dist.destroy_process_group()
+
+
+def end_with(parent: int) -> None:
+    """Ends this process soon after the one that started it, which may be killed without a word.
+
+    Else its workers would go on, unseen, and hold the run.
+    """
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(PARENT_POLL_SECONDS)
+        os._exit(ORPHANED)
+
+    threading.Thread(target=watch, name="parent", daemon=True).start()
 
 
 def local_rank() -> int:

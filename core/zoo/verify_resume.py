@@ -21,8 +21,11 @@ from zoo import checkpoint
 from zoo.compare_runs import Difference, first_difference
 from zoo.errors import ZooError
 from zoo.folders import UNFINISHED
+from zoo.lock import owner_of
 from zoo.recipe import Recipe
+from zoo.run import LOCK
 
+STEPS_A_KILL = 5
 POLL_SECONDS = 0.002
 PATIENCE = 600.0  # seconds without a step, after which a run is said to hang
 
@@ -93,7 +96,7 @@ class Trial:
 
     def kill(self, process: subprocess.Popen[bytes], run: Path, *, in_save: bool) -> str | None:
         """Kills it at some moment, and says what it was doing; None if it ended before."""
-        steps = 1 if in_save else self.rng.randint(1, max(1, self.recipe.total_steps // 4))
+        steps = self.rng.randint(1, STEPS_A_KILL - 1)
         try:
             for taken in progress(process, run):
                 if taken >= steps and (saving(run) or not in_save):
@@ -102,29 +105,23 @@ class Trial:
                     return doing if process.poll() is None else None
         finally:
             kill_all(process)
+            wait_for_release(run)
         if process.returncode:
             raise failure(process, run)
         return None
 
 
 def progress(process: subprocess.Popen[bytes], run: Path) -> Iterator[int]:
-    """How many records the process has written, again and again until it ends."""
-    path = run / "metrics.jsonl"
-    before = path.stat().st_ino if path.exists() else None  # a resumed run writes a new file
-    first, last, changed = None, 0, time.monotonic()
+    """How many checkpoints the process has saved, again and again until it ends."""
+    before = saved = len(checkpoint.all_in(run / "checkpoints"))
+    changed = time.monotonic()
     while process.poll() is None:
-        lines = 0
-        with suppress(FileNotFoundError):
-            if path.stat().st_ino != before:
-                lines = path.read_bytes().count(b"\n")
-                first = lines if first is None else first
-                lines -= first
-        if lines != last:
-            last, changed = lines, time.monotonic()
+        if (now := len(checkpoint.all_in(run / "checkpoints"))) != saved:
+            saved, changed = now, time.monotonic()
         if time.monotonic() - changed > PATIENCE:
             kill_all(process)
             raise ZooError(f"{run}: no step in {PATIENCE:.0f} seconds")
-        yield lines
+        yield saved - before
         time.sleep(POLL_SECONDS)
 
 
@@ -147,6 +144,15 @@ def kill_all(process: subprocess.Popen[bytes]) -> None:
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+
+
+def wait_for_release(run: Path) -> None:
+    """Returns once no process of the run is left: workers outlive their launcher for a moment."""
+    give_up = time.monotonic() + PATIENCE
+    while (owner := owner_of(run / LOCK)) is not None:
+        if time.monotonic() > give_up:
+            raise ZooError(f"{run}: {owner} does not end")
+        time.sleep(POLL_SECONDS)
 
 
 def failure(process: subprocess.Popen[bytes], run: Path) -> ZooError:

@@ -39,7 +39,7 @@ def add_arguments(parser: Parser) -> None:
         "--steps",
         metavar="N",
         type=integer(4),
-        help="of each run (default: as many as the kills need, three each)",
+        help="of each run (default: five a kill, so that they suffice)",
     )
     parser.add_argument(
         "--nproc", metavar="N", type=integer(1), default=1, help="processes a run (default: 1)"
@@ -55,9 +55,9 @@ def run(args: argparse.Namespace) -> int:
     load_plugins(args)
 
     from zoo.recipe import load_recipe
-    from zoo.verify_resume import Trial
+    from zoo.verify_resume import STEPS_A_KILL, Trial
 
-    steps = args.steps or max(8, 3 * args.kills)
+    steps = args.steps or STEPS_A_KILL * (1 + args.kills)
     changes = [
         *args.set,
         f"train.steps={steps}",

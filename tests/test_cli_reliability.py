@@ -1,0 +1,244 @@
+"""zoo runs, zoo doctor, zoo verify-resume, and two processes that want one run."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from commands import RECIPE, inside, output_of, posix, started, trained
+
+import zoo
+from zoo import checkpoint
+from zoo.cli import main
+from zoo.compare_runs import component_of, first_difference
+from zoo.lock import only_this
+from zoo.run import LOCK
+
+__all__ = ["inside", "trained"]  # fixtures
+
+
+# ── zoo runs ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def listed(capsys: pytest.CaptureFixture[str]) -> dict[str, dict[str, Any]]:
+    return {run["dir"]: run for run in json.loads(output_of(capsys, "runs", "list", "--json"))}
+
+
+def test_runs_are_listed_with_their_state(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert output_of(capsys, "runs").startswith("no runs in runs/")
+    Path("tiny.toml").write_text(RECIPE, encoding="utf-8")
+    changes = ("--set", "train.steps=6", "--set", "train.checkpoint_every=3")
+    assert main(["train", "tiny.toml", *changes]) == 0
+    run = listed(capsys)["runs/tiny-1"]
+    assert (run["state"], run["step"], run["total_steps"]) == ("finished", 6, 6)
+    assert run["bytes"] > 10_000
+
+    with only_this(Path("runs/tiny-1") / LOCK, "it"):
+        run = listed(capsys)["runs/tiny-1"]
+        assert run["state"] == "running"
+        assert run["owner"].startswith(f"process {os.getpid()} on ")
+
+    summary = Path("runs/tiny-1/summary.json")
+    told = json.loads(summary.read_text())
+    for state, shown in (("interrupted",) * 2, ("failed",) * 2, ("running", "finished")):
+        summary.write_text(json.dumps({**told, "state": state, "reason": "why"}))
+        assert listed(capsys)["runs/tiny-1"]["state"] == shown
+    summary.write_text(json.dumps({**told, "state": "running", "total_steps": 9}))
+    out = output_of(capsys, "runs")
+    assert re.search(r"^tiny-1 +killed +6 +9 ", out, re.MULTILINE)
+    assert "go on with tiny-1: zoo train --resume runs/tiny-1" in out
+
+
+def test_every_checkpoint_of_a_run_is_verified(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("tiny.toml").write_text(RECIPE, encoding="utf-8")
+    changes = ("--set", "train.steps=6", "--set", "train.checkpoint_every=3")
+    assert main(["train", "tiny.toml", *changes]) == 0
+    assert output_of(capsys, "runs", "check", "tiny-1").splitlines() == [
+        "step-00000003: ok",
+        "step-00000006: ok",
+        "2 checkpoints whole, 0 damaged",
+    ]
+    damaged = Path("runs/tiny-1/checkpoints/step-00000003/optimizer.safetensors")
+    damaged.write_bytes(damaged.read_bytes()[:-1] + b"x")
+    assert main(["runs", "check", "tiny-1"]) == 1
+    said = capsys.readouterr().out
+    assert "optimizer.safetensors: damaged: its SHA-256 is" in said
+    assert "1 checkpoint whole, 1 damaged" in said
+
+
+# ── zoo doctor ────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_healthy_installation(capsys: pytest.CaptureFixture[str]) -> None:
+    out = output_of(capsys, "doctor")
+    for said in (f"{zoo.__version__}, ", "torch", "writes, syncs, locks", "all is well"):
+        assert said in out
+
+
+def test_what_is_wrong_is_marked(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("zoo.doctor.only_this", lambda *_: (_ for _ in ()).throw(OSError("no")))
+    assert main(["doctor"]) == 1
+    out = capsys.readouterr().out
+    assert re.search(r"^! +here", out, re.MULTILINE)
+    assert "all is well" not in out
+
+
+# ── zoo verify-resume ─────────────────────────────────────────────────────────────────────────────
+
+STATEFUL = """\
+import torch, zoo
+from torch import nn
+
+
+class Noise(nn.Module):
+    \"\"\"A norm that draws and that remembers{forgets}.\"\"\"
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(dim))
+        self.register_buffer("seen", torch.zeros(()), persistent={persistent})
+
+    def forward(self, x):
+        if self.training:
+            self.seen += 1
+            x = nn.functional.dropout(x, 0.1)
+        return self.weight * x * (1 + self.seen * 1e-3)
+
+
+@zoo.hookimpl
+def zoo_register(registry):
+    registry.norm("noise", Noise)
+"""
+
+
+def stateful(path: Path, *, persistent: bool) -> Path:
+    forgets = "" if persistent else ", but not over a restart"
+    path.write_text(STATEFUL.format(persistent=persistent, forgets=forgets), encoding="utf-8")
+    return path
+
+
+@posix
+@pytest.mark.slow
+@pytest.mark.parametrize("nproc", [1, 2])
+def test_a_run_that_is_killed_comes_out_the_same(nproc: int, tmp_path: Path) -> None:
+    plugin = stateful(tmp_path / "noise.py", persistent=True)
+    process = started(
+        *("verify-resume", "tiny.toml", "--kills", "3", "--seed", "4", f"--nproc={nproc}"),
+        *("--plugin", str(plugin), "--set", "model.norm=noise", "--set", "train.micro_batch=2"),
+    )
+    out, err = process.communicate(timeout=500)
+    assert process.returncode == 0, err.decode()
+    assert b"killed 3 times" in out
+    assert b"bit-identical" in out
+
+
+@posix
+@pytest.mark.slow
+def test_a_component_that_forgets_is_told_by_name(tmp_path: Path) -> None:
+    plugin = stateful(tmp_path / "noise.py", persistent=False)
+    process = started(
+        *("verify-resume", "tiny.toml", "--kills", "2", "--seed", "4", "--keep", "kept"),
+        *("--plugin", str(plugin), "--set", "model.norm=noise"),
+    )
+    out, err = process.communicate(timeout=500)
+    assert process.returncode == 1, err.decode()
+    assert b"the runs differ\nfirst after step " in out
+    assert {path.name for path in Path("kept").iterdir()} >= {"undisturbed", "killed"}
+
+
+def test_the_first_tensor_that_differs_is_named(tmp_path: Path) -> None:
+    recipe = zoo.load_recipe("tiny.toml", ["train.steps=2", "train.checkpoint_every=1"])
+    one, other = tmp_path / "one", tmp_path / "other"
+    zoo.train(recipe, out=one)
+    zoo.train(recipe, out=other)
+    assert first_difference(one, other, recipe) is None
+    saved = checkpoint.open_checkpoint(checkpoint.step_dir(other / "checkpoints", 2))
+    model = dict(saved.model)
+    model["blocks.1.attention_norm.weight"] = model["blocks.1.attention_norm.weight"] + 1
+    checkpoint.save(
+        other / "checkpoints",
+        2,
+        model=model,
+        optimizer=saved.optimizer,
+        state=saved.state,
+        tokenizer=zoo.open_run(one).tokenizer,
+        recipe_toml=saved.recipe_toml,
+    )
+    found = str(first_difference(one, other, recipe))
+    assert found.startswith("after step 2, blocks.1.attention_norm.weight (norm = rmsnorm): ")
+
+
+@pytest.mark.parametrize(
+    ("name", "component"),
+    [
+        ("blocks.0.attention.qkv.weight", "attention = full"),
+        ("blocks.10.feedforward_norm.weight", "norm = rmsnorm"),
+        ("position_0.table", "position = rope"),
+        ("blocks.0.feedforward.gate_up.weight", "feedforward = mlp"),
+        ("embedding.weight", "the decoder"),
+    ],
+)
+def test_a_tensor_belongs_to_a_component(name: str, component: str) -> None:
+    assert component_of(name, zoo.load_recipe("tiny.toml")) == component
+
+
+# ── One writer ────────────────────────────────────────────────────────────────────────────────────
+
+
+@posix
+@pytest.mark.slow
+def test_of_several_starters_on_one_run_exactly_one_wins(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    command = ("train", "tiny.toml", "--out", str(out), "--set", "train.steps=300")
+    starters = [started(*command) for _ in range(4)]
+    results = [(each.communicate(timeout=300), each.returncode) for each in starters]
+    codes = [code for _, code in results]
+    assert sorted(codes) == [0, 2, 2, 2]
+    for (_, err), code in results:
+        if code:
+            assert re.search(rb"error: .*run(: exists already| is in use by process \d+)", err)
+    steps = [json.loads(line)["step"] for line in (out / "metrics.jsonl").open()]
+    assert steps == sorted(steps)
+    assert not (out / LOCK).exists()
+
+
+@posix
+def test_a_killed_run_is_nobody_s_and_goes_on(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    changes = ("--set", "train.steps=2000", "--set", "train.checkpoint_every=5")
+    process = started("train", "tiny.toml", "--out", str(out), *changes)
+    while not checkpoint.all_in(out / "checkpoints"):
+        assert process.poll() is None
+        time.sleep(0.01)
+    refused = subprocess.run(
+        [sys.executable, "-m", "zoo", "train", "--resume", str(out)], capture_output=True
+    )
+    assert refused.returncode == 2
+    assert b"is in use by process %d on " % process.pid in refused.stderr
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    (lines,) = [json.loads(output) for output in [_runs(out.parent)]]
+    assert lines[0]["state"] == "killed"
+    with only_this(out / LOCK, "it"):
+        pass
+
+
+def _runs(folder: Path) -> str:
+    command = [sys.executable, "-m", "zoo", "runs", "list", str(folder), "--json"]
+    return subprocess.run(command, capture_output=True, check=True, text=True).stdout
