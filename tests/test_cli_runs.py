@@ -28,6 +28,7 @@ from zoo import distributed, runner
 from zoo.cli import main
 from zoo.interrupts import Interrupted
 from zoo.run import Run
+from zoo.session import Session
 from zoo.trainer import Trainer
 
 ENDLESS = ("--max-new-tokens", "1000000", "--temperature", "0")
@@ -133,7 +134,7 @@ def test_the_command_to_go_on_names_the_processes() -> None:
     run, trainer = Path("runs/tiny-1"), SimpleNamespace(total_steps=30)
     session: Any = SimpleNamespace(dir=run, info=SimpleNamespace(world=2), trainer=trainer)
     command = "zoo train --resume runs/tiny-1 --nproc 2"
-    assert runner.Session.how_to_resume(session).endswith(f"go on with: {command}")
+    assert Session.how_to_resume(session).endswith(f"go on with: {command}")
 
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])

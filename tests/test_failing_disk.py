@@ -12,11 +12,26 @@ import torch
 from faulty_disk import Disk, Durable, Fault
 
 from zoo import checkpoint
+from zoo.paths import write_atomically
+from zoo.run import new_run_dir
 from zoo_builtin.tokenizers import Byte
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="renames and syncs of POSIX")
 
 FAULTS: tuple[Fault, ...] = ("killed", "ENOSPC", "EIO", "short write")
+
+
+class Careless(Byte):
+    """A tokenizer from elsewhere, which syncs nothing that it writes."""
+
+    def save(self, dir: str | Path) -> None:
+        super().save(dir)
+        path = Path(dir) / "tokenizer.json"
+        content = path.read_bytes()
+        path.unlink()
+        path.write_bytes(content)
+        (Path(dir) / "folder").mkdir()
+        (Path(dir) / "folder" / "more").write_bytes(b"more")
 
 
 def save(dir: Path, step: int) -> None:
@@ -27,7 +42,7 @@ def save(dir: Path, step: int) -> None:
         model={"weight": torch.full((9,), float(step))},
         optimizer={"0/weight/m": torch.full((9,), -float(step))},
         state={"step": step},
-        tokenizer=Byte(),
+        tokenizer=Careless(),
         recipe_toml=f"zoo = 1 # {step}\n",
     )
     checkpoint.prune(dir, keep=2)
@@ -141,3 +156,34 @@ def test_the_first_checkpoint_of_a_run_survives_too(
         save(run / "checkpoints", 1)
     durable.after_loss(tmp_path / "after", names=False)
     assert found(tmp_path / "after" / "checkpoints") == 1
+
+
+@pytest.mark.parametrize("names", [False, True], ids=["nothing unsynced", "names only"])
+def test_a_file_holds_all_of_the_old_or_all_of_the_new(
+    names: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = []
+    for at in range(8):
+        folder = tmp_path / f"{at}"
+        folder.mkdir()
+        (folder / "file").write_bytes(b"old")
+        durable = Durable(folder)
+        with Disk(folder, "power lost", at, durable=durable).mounted(monkeypatch):
+            write_atomically(folder / "file", b"new")
+        durable.after_loss(tmp_path / f"{at}-after", names=names)
+        found.append((tmp_path / f"{at}-after" / "file").read_bytes())
+    assert set(found) == {b"old", b"new"}
+    assert found[-1] == b"new"
+
+
+def test_a_new_run_s_folder_is_durable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    durable = Durable(tmp_path)
+    with Disk(tmp_path, durable=durable).mounted(monkeypatch):
+        first, second = new_run_dir("a", None), new_run_dir("a", None)
+        save(first / "checkpoints", 1)
+        save(second / "checkpoints", 1)
+    after = tmp_path.parent / f"{tmp_path.name}-after"
+    durable.after_loss(after, names=False)
+    for run in (first, second):
+        assert found(after / run / "checkpoints") == 1

@@ -24,7 +24,8 @@ from zoo.memory import peak_bytes
 from zoo.prepare import TokenData, find_prepared
 from zoo.progress import track
 from zoo.rehearsal import rehearse
-from zoo.runner import Session, trainer_for
+from zoo.runner import trainer_for
+from zoo.session import Session
 from zoo.tokens import Tokens, TokenWriter
 from zoo.trainer import Trainer
 

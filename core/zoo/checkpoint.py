@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from zoo.errors import ZooError
 from zoo.folders import remove_folder, whole_folder
 from zoo.optimizer_state import flatten_optimizers, restore_optimizers
-from zoo.paths import sync_dir, write_atomically, write_new
+from zoo.paths import write_atomically, write_new
 from zoo.tensor_files import packed, unpacked
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ __all__ = [
     "save",
     "set_aside",
     "step_dir",
+    "step_of",
     "verify",
 ]
 
@@ -212,9 +213,15 @@ def verify(folder: Path) -> None:
 def all_in(dir: Path) -> list[Path]:
     """The checkpoints in ``dir``, oldest first."""
     return sorted(
-        (path for path in dir.glob("step-*") if re.fullmatch(r"step-\d+", path.name)),
-        key=lambda path: int(path.name.removeprefix("step-")),
+        (path for path in dir.glob("step-*") if step_of(path) is not None),
+        key=lambda path: step_of(path) or 0,
     )
+
+
+def step_of(folder: Path) -> int | None:
+    """The step in a checkpoint's name; None for what isn't named as one."""
+    match = re.fullmatch(r"step-(\d+)", folder.name)
+    return int(match[1]) if match else None
 
 
 def newest(dir: Path, *, resumable: bool = True) -> Checkpoint | None:
@@ -246,7 +253,6 @@ def set_aside(folder: Path) -> Path:
     names = (folder.with_name(f"{folder.name}.bad{n or ''}") for n in range(1000))
     new = next(path for path in names if not os.path.lexists(path))
     folder.rename(new)
-    sync_dir(folder.parent)
     return new
 
 
@@ -299,8 +305,8 @@ def read_manifest(folder: Path) -> Manifest:
             f"{path}: checkpoint format {version}; this zoo reads format {FORMAT}: "
             "use the version of zoo that wrote it"
         )
-    if type(step) is not int:
-        raise ZooError(f"{path}: step is {step!r}, no number of steps")
+    if type(step) is not int or step_of(folder) not in (None, step):
+        raise ZooError(f"{path}: damaged: of step {step!r}, in {folder.name}")
     for name in (MODEL, OPTIMIZER, STATE, RECIPE, *files):
         if name not in files:
             raise ZooError(f"{path}: does not list {name}")

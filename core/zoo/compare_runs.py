@@ -40,17 +40,16 @@ def first_difference(one: Path, other: Path, recipe: Recipe) -> Difference | Non
         ZooError: a checkpoint is damaged, or the runs have no checkpoint in common.
     """
     ours, theirs = records(one), records(other)
-    saved = [
-        {path.name: path for path in checkpoint.all_in(run / "checkpoints")} for run in (one, other)
-    ]
-    common = {int(name.removeprefix("step-")): name for name in saved[0].keys() & saved[1].keys()}
+    folders = [checkpoint.all_in(run / "checkpoints") for run in (one, other)]
+    saved = [{checkpoint.step_of(path) or 0: path for path in each} for each in folders]
+    common = saved[0].keys() & saved[1].keys()
     if not common:
         raise ZooError(f"{one} and {other} have no checkpoint of the same step")
     for step in sorted({*ours, *theirs, *common}):
         if ours.get(step) != theirs.get(step):
             return recorded(step, ours.get(step, []), theirs.get(step, []))
         if step in common:
-            pair = [checkpoint.open_checkpoint(each[common[step]]) for each in saved]
+            pair = [checkpoint.open_checkpoint(each[step]) for each in saved]
             if (found := in_checkpoints(pair[0], pair[1], recipe)) is not None:
                 return found
     return None

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import sys
-import threading
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,11 +16,10 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from zoo.watchdog import Watchdog
+
 # The first rank prepares the data while the others wait.
 PATIENCE = timedelta(hours=6)
-
-PARENT_POLL_SECONDS = 0.2
-ORPHANED = 128 + 9  # as if killed together with it
 
 
 @dataclass(frozen=True)
@@ -31,6 +29,7 @@ class Group:
     rank: int = 0
     world: int = 1
     local_rank: int = 0
+    watchdog: Watchdog | None = None
 
     @property
     def is_first(self) -> bool:
@@ -67,32 +66,30 @@ def process_group(device: torch.device) -> Iterator[Group]:
     if world == 1:
         yield Group()
         return
-    end_with(os.getppid())
     backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
-    dist.init_process_group(backend, timeout=PATIENCE)
-    try:
-        yield Group(dist.get_rank(), world, local_rank())
-    finally:
-        dist.destroy_process_group()
-
-
-def end_with(parent: int) -> None:
-    """Ends this process soon after the one that started it, which may be killed without a word.
-
-    Else its workers would go on, unseen, and hold the run.
-    """
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(PARENT_POLL_SECONDS)
-        os._exit(ORPHANED)
-
-    threading.Thread(target=watch, name="parent", daemon=True).start()
+    with Watchdog(int(os.environ["RANK"])) as watchdog:
+        dist.init_process_group(backend, timeout=PATIENCE)
+        try:
+            yield Group(dist.get_rank(), world, local_rank(), watchdog)
+        finally:
+            dist.destroy_process_group()
 
 
 def local_rank() -> int:
     """This process's number on its machine."""
     return int(os.environ.get("LOCAL_RANK", "0"))
+
+
+def attempt() -> int:
+    """How often torchrun has started these processes again after one failed."""
+    return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"))
+
+
+def launch_id() -> str | None:
+    """What all attempts of one launch have in common, None for a process that started alone."""
+    if not launched():
+        return None
+    return f"{socket.gethostname()} {os.getppid()} {os.environ.get('TORCHELASTIC_RUN_ID', '')}"
 
 
 def launched() -> bool:

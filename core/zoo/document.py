@@ -102,14 +102,16 @@ def read_chain(path: Path, below: tuple[tuple[Path, Path], ...] = ()) -> tuple[s
     if not isinstance(extends.value, str):
         message = f"expected the file name of a recipe, got {show(extends.plain())}"
         extends.origin.refuse(("extends",), message)
-    if not extends.value:
-        extends.origin.refuse(("extends",), "is empty: write a recipe's file name, or leave it out")
+    if not extends.value or "\0" in extends.value:
+        extends.origin.refuse(
+            ("extends",), "is no name: write a recipe's file name, or leave it out"
+        )
     parent = Path(os.path.normpath(path.parent / extends.value))
     chain = (*below, (path, path.resolve()))
     if parent.resolve() in [real for _, real in chain]:
         circle = " → ".join(str(called) for called in (*(c for c, _ in chain), parent))
         extends.origin.refuse(("extends",), f"goes in a circle: {circle}")
-    if not parent.is_file():
+    if not os.path.isfile(parent):  # unlike Path.is_file, lets any name be asked for
         extends.origin.refuse(("extends",), f"{parent}: no such file")
     _, base = read_chain(parent, chain)
     return text, with_names(merge(base, node))
@@ -146,6 +148,12 @@ def read_text(path: Path) -> str:
     return text
 
 
+def deepest_line(text: str) -> int:
+    """The number of the line with the most brackets."""
+    lines = text.splitlines()
+    return max(range(len(lines)), key=lambda at: lines[at].count("[") + lines[at].count("{")) + 1
+
+
 def near_files(path: Path) -> str:
     """What a mistyped recipe may have meant."""
     folder = path.parent
@@ -165,7 +173,8 @@ def parse(text: str, path: Path) -> Node:
         lines = key_lines(text)
         node = locate(table, (), lines, Origin(file, None, folder))
     except RecursionError:
-        raise RecipeError([Problem("nested too deeply", file=file)]) from None
+        line = deepest_line(text)
+        raise RecipeError([Problem("nested too deeply", file=file, line=line)]) from None
     except ValueError as error:
         raise RecipeError([syntax_problem(str(error), text, file)]) from None
     if (version := node.value.get("zoo")) is not None:

@@ -6,6 +6,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -216,6 +217,15 @@ def newest_run() -> Path:
             "`zoo train recipes/tinystories.toml`, or name a run"
         )
     return max(runs, key=lambda run: (run / "checkpoints").stat().st_mtime_ns)
+
+
+def run_of_launch(launch: str | None) -> Path | None:
+    """The run under ``runs/`` that an earlier attempt of this launch began."""
+    for path in RUNS.glob("*/run.json"):
+        with suppress(OSError, ValueError):
+            if json.loads(path.read_text(encoding="utf-8")).get("launch") == launch:
+                return path.parent
+    return None
 
 
 def refuse_used(out: Path) -> None:

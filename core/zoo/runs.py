@@ -69,7 +69,7 @@ def state_of(run: Path) -> RunState:
         told = json.loads((run / SUMMARY).read_text(encoding="utf-8"))
     owner = owner_of(run / LOCK)
     saved = checkpoint.all_in(run / "checkpoints")
-    step = int(saved[-1].name.removeprefix("step-")) if saved else 0
+    step = (checkpoint.step_of(saved[-1]) or 0) if saved else 0
     if owner is not None:
         state = "running"
     elif not saved:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -126,10 +127,11 @@ def lines(path: Path, seen: int) -> Iterator[dict[str, Any]]:
 def steps_within(seconds: float, recipe: Path, settings: list[str], folder: Path) -> int:
     """How many steps the command makes in this time, start and evaluations included.
 
-    A run of a few steps tells; it evaluates as often as the long one. What is compiled for it is
-    found on disk by the next.
+    A run of a few steps tells; it evaluates as often as the long one, and is compiled, as the long
+    one will be of its own accord. What is compiled for it is found on disk by the next.
     """
     probe = [*settings, f"train.steps={PROBE_STEPS}", "train.log_every=10", "scheduler=none"]
+    probe += ["train.compile=true"] if shutil.which("g++") or shutil.which("clang++") else []
     train(recipe, probe, folder / "compiling")
     measured = train(recipe, probe, folder / "probe")
     last = measured.points[-1]

@@ -7,6 +7,7 @@ saves and says how to go on.
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import sys
 from pathlib import Path
@@ -59,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
         raise ZooError("name either a recipe or, with --resume, a run; see `zoo train --help`")
     if args.resume is not None and (args.set or args.out is not None):
         raise ZooError("a resumed run keeps its recipe and its folder: leave out --set and --out")
-    if args.out is not None:
+    if args.out is not None and not restarted():
         refuse_used(args.out)  # not only after minutes of preparing the text
     say(f"checking {args.recipe or args.resume}")
     load_plugins(args)
@@ -85,6 +86,11 @@ def run(args: argparse.Namespace) -> int:
     if is_first_process():
         report(run)
     return 0
+
+
+def restarted() -> bool:
+    """Whether torchrun started this process anew after one of them failed."""
+    return os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") != "0"
 
 
 def say(doing: str) -> None:

@@ -1,0 +1,313 @@
+"""One stretch of a run: the loop, its records, and what it writes."""
+
+from __future__ import annotations
+
+import json
+import platform
+import signal
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+import zoo
+from zoo import checkpoint
+from zoo.distributed import launch_id
+from zoo.errors import ZooError
+from zoo.interrupts import Interrupted, Interrupts
+from zoo.paths import write_atomically
+from zoo.plugins import plugin_flags
+from zoo.run import SUMMARY, Run, RunInfo, open_run
+from zoo.shell import quoted
+from zoo.trainer import Trainer
+
+if TYPE_CHECKING:
+    from zoo.contracts import Observer
+    from zoo.recipe import Recipe
+
+EVALUATIONS = 10  # a run, unless the recipe says otherwise
+FAILED_SAVES = 3  # in a row end a run: what it learns would be lost
+
+
+class Session:
+    """One stretch of training: the loop, its records, and what it writes. Only rank 0 writes."""
+
+    def __init__(self, recipe: Recipe, trainer: Trainer, run_dir: Path) -> None:
+        settings = recipe.train
+        self.recipe = recipe
+        self.trainer = trainer
+        self.dir = run_dir
+        self.first = trainer.group.is_first
+        self.eval_every = settings.eval_every or max(1, trainer.total_steps // EVALUATIONS)
+        self.checkpoint_every = settings.checkpoint_every or self.eval_every
+        self.best: dict[str, Any] | None = None
+        self.valid: dict[str, Any] = {}
+        self.failed_saves = 0
+        self.watchdog = trainer.group.watchdog
+        self.clock = Clock(trainer)
+        self.info = RunInfo(
+            dir=run_dir,
+            name=run_dir.name,
+            recipe=recipe,
+            total_steps=trainer.total_steps,
+            start_step=trainer.step,
+            label=trainer.data.label,
+            notices=[trainer.data.notice] if trainer.data.notice else [],
+            lr_at=trainer.lr_at,
+            params=sum(p.tensor.numel() for p in trainer.params),
+            device=str(trainer.device),
+            precision=trainer.precision,
+            compiled=trainer.compiled,
+            world=trainer.group.world,
+        )
+        makers = settings.observers if self.first else []
+        self.observers: list[Observer] = [make(self.info) for make in makers]
+
+    def loop(self, interrupts: Interrupts) -> None:
+        """Steps, evaluates and saves until the run is done or a signal asks to stop."""
+        trainer, settings = self.trainer, self.recipe.train
+        if self.first:
+            self.write_metadata()
+            self.write_summary(self.summary("running"))
+        self.notify("run_started")
+        try:
+            stop = not self.evaluated(interrupts)
+            while trainer.step < trainer.total_steps and not stop:
+                lr = trainer.lr_at(trainer.step)
+                with self.watched(), self.clock:
+                    measured, stop = trainer.train_step(bool(interrupts.pending))
+                done = trainer.step == trainer.total_steps
+                if trainer.step % settings.log_every == 0 or done or stop:
+                    self.record("train", "step_ended", lr=lr, **measured)
+                stop = not self.evaluated(interrupts) or (stop and not done)
+                if trainer.step % self.checkpoint_every == 0 or done or stop:
+                    self.save(needed=done or stop)
+            if stop:
+                raise Interrupted(interrupts.pending or signal.SIGTERM)
+        except Interrupted as stopped:
+            self.ended("interrupted")
+            raise Interrupted(stopped.signum, self.how_to_resume()) from None
+        except BaseException as error:
+            interrupted = isinstance(error, KeyboardInterrupt)
+            self.ended("interrupted" if interrupted else "failed", str(error))
+            raise
+        self.ended("finished")
+
+    def ended(self, state: str, reason: str = "") -> None:
+        """Tells the observers, and whoever looks at the folder, how it came out."""
+        summary = self.summary(state)
+        if reason:
+            summary["reason"] = reason
+        if self.first:
+            with suppress(OSError):  # on a full disk, what ended the run is what is to be told
+                self.write_summary(summary)
+        self.notify("run_ended", summary)
+
+    def evaluated(self, interrupts: Interrupts) -> bool:
+        """Evaluates if that is due here and not done yet; False if a signal came in between."""
+        trainer = self.trainer
+        due = trainer.step % self.eval_every == 0 or trainer.step == trainer.total_steps
+        if not due or self.valid.get("step") == trainer.step:
+            return True
+        self.notify("phase_changed", "evaluating")
+        measured = trainer.evaluate(lambda: self.asked_to_stop(interrupts))
+        if self.watchdog is not None:
+            self.watchdog.rests()
+        if measured is not None:
+            self.valid = {"step": trainer.step, **measured}
+            self.record(
+                "valid", "eval_ended", lr=trainer.lr_at(max(0, trainer.step - 1)), **measured
+            )
+        self.notify("phase_changed", "training")
+        return measured is not None
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """A step, which a process that waits for the others in vain doesn't survive."""
+        if self.watchdog is None:
+            yield
+            return
+        self.watchdog.step_begins()
+        yield
+        self.watchdog.step_ended()
+
+    def asked_to_stop(self, interrupts: Interrupts) -> bool:
+        """Whether a signal came; asked before every batch of an evaluation."""
+        if self.watchdog is not None:
+            self.watchdog.evaluates()
+        return bool(interrupts.pending)
+
+    def how_to_resume(self) -> str:
+        """What to say after an interrupt: from which step the run can go on, and how."""
+        saved = checkpoint.all_in(self.dir / "checkpoints")
+        if not saved:
+            return f"{self.dir} has no checkpoint yet"
+        world = self.info.world
+        processes = f" --nproc {world}" if world > 1 else ""
+        return (
+            f"saved at {saved[-1].name} of {self.trainer.total_steps}; go on with: "
+            f"zoo train --resume {quoted(self.dir)}{processes}{plugin_flags()}"
+        )
+
+    def save(self, *, needed: bool) -> None:
+        """Writes a checkpoint, then drops those that are neither among the newest nor the best.
+
+        A disk that is full may have room next time: only a save that is ``needed``, or several that
+        fail in a row, end the run.
+        """
+        if self.first:
+            self.save_here(needed=needed)
+        self.trainer.group.wait()
+
+    def save_here(self, *, needed: bool) -> None:
+        self.notify("phase_changed", "saving")
+        checkpoints = self.dir / "checkpoints"
+        best = self.best_now()
+        try:
+            path = self.write_checkpoint(checkpoints, best)
+        except OSError as error:
+            self.failed_saves += 1
+            told = f"{checkpoints}: step {self.trainer.step} can't be saved ({error.strerror})"
+            if needed or self.failed_saves >= FAILED_SAVES:
+                raise ZooError(f"{told}; what was saved before is whole") from error
+            warnings.warn(f"{told}; going on, and trying again with the next", stacklevel=2)
+        else:
+            self.failed_saves = 0
+            self.best = best
+            best_dir = checkpoint.step_dir(checkpoints, best["step"]) if best else None
+            try:
+                checkpoint.prune(checkpoints, self.recipe.train.keep, best_dir)
+            except OSError as error:
+                warnings.warn(f"{checkpoints}: can't be tidied ({error.strerror})", stacklevel=2)
+            self.notify("checkpoint_saved", path)
+        self.notify("phase_changed", "training")
+
+    def best_now(self) -> dict[str, Any] | None:
+        """The best evaluation of those after which a checkpoint was saved, this step's included."""
+        evaluated_now = self.valid.get("step") == self.trainer.step
+        if evaluated_now and (self.best is None or self.valid["loss"] < self.best["loss"]):
+            return self.valid
+        return self.best
+
+    def write_checkpoint(self, checkpoints: Path, best: dict[str, Any] | None) -> Path:
+        trainer = self.trainer
+        tensors, numbers = checkpoint.flatten_optimizers(trainer.optimizers, trainer.names)
+        return checkpoint.save(
+            checkpoints,
+            trainer.step,
+            model=trainer.model.state_dict(),
+            optimizer=tensors,
+            state={
+                "step": trainer.step,
+                "tokens": trainer.tokens,
+                "seconds": self.clock.total,
+                "best": best,
+                "valid": self.valid,
+                "data": trainer.data.key,
+                "precision": trainer.precision,
+                "compiled": trainer.compiled,
+                "optimizer": numbers,
+                "plugins": self.recipe.plugins,
+                "label": self.info.label,
+                "notices": self.info.notices,
+            },
+            tokenizer=trainer.data.tokenizer,
+            recipe_toml=self.recipe.to_toml(),
+        )
+
+    def record(self, event: str, method: str, **measured: float) -> None:
+        trainer = self.trainer
+        record = {
+            "event": event,
+            "step": trainer.step,
+            **measured,
+            "tokens": trainer.tokens,
+            "seconds": self.clock.total,
+        }
+        if event == "train":
+            record["tokens_per_s"] = self.clock.rate()
+        self.notify(method, record)
+
+    def notify(self, method: str, *given: Any) -> None:
+        for observer in self.observers:
+            if callable(hear := getattr(observer, method, None)):
+                hear(*given)
+
+    def summary(self, state: str) -> dict[str, Any]:
+        return {
+            "state": state,
+            "dir": str(self.dir),
+            "step": self.trainer.step,
+            "total_steps": self.trainer.total_steps,
+            "tokens": self.trainer.tokens,
+            "seconds": self.clock.total,
+            "valid_loss": self.valid.get("loss"),
+            "bits_per_byte": self.valid.get("bits_per_byte"),
+            "label": self.info.label,
+            "notices": self.info.notices,
+        }
+
+    def write_metadata(self) -> None:
+        """The recipe as written and as resolved, and run.json."""
+        if self.trainer.step == 0:
+            write_atomically(self.dir / "recipe.toml", self.recipe.source.encode())
+            write_atomically(self.dir / "resolved.toml", self.recipe.to_toml().encode())
+        about = {
+            "zoo": zoo.__version__,
+            "torch": torch.__version__,
+            "python": platform.python_version(),
+            "platform": platform.platform(),
+            "plugins": self.recipe.plugins,
+            "corpus": self.info.label,
+            "notices": self.info.notices,
+            "device": self.info.device,
+            "precision": self.info.precision,
+            "compiled": self.info.compiled,
+            "processes": self.info.world,
+            "launch": launch_id(),
+            "threads": torch.get_num_threads(),
+            "parameters": self.info.params,
+        }
+        write_atomically(self.dir / "run.json", (json.dumps(about, indent=2) + "\n").encode())
+
+    def write_summary(self, summary: dict[str, Any]) -> None:
+        write_atomically(self.dir / SUMMARY, (json.dumps(summary, indent=2) + "\n").encode())
+
+    def run(self) -> Run:
+        """The finished run, opened."""
+        self.trainer.group.wait()
+        opened = open_run(self.dir)
+        opened.summary = self.summary("finished")
+        opened.recipe = self.recipe  # which knows its registry
+        return opened
+
+
+class Clock:
+    """Seconds spent in training steps, evaluation and saving left out."""
+
+    def __init__(self, trainer: Trainer) -> None:
+        self.trainer = trainer
+        self.total = 0.0
+        self._start = 0.0
+        self._last = (0.0, 0)
+
+    def go_on(self, seconds: float) -> None:
+        """Counts from what an earlier stretch of the run had taken."""
+        self.total = seconds
+        self._last = seconds, self.trainer.tokens
+
+    def __enter__(self) -> None:
+        self._start = time.perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        self.total += time.perf_counter() - self._start
+
+    def rate(self) -> float:
+        """Tokens a second since the last call."""
+        seconds, tokens = self.total - self._last[0], self.trainer.tokens - self._last[1]
+        self._last = self.total, self.trainer.tokens
+        return tokens / seconds if seconds else 0.0

@@ -1,0 +1,183 @@
+"""Several processes: what one rank meets stops all, and what dies is started again."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from commands import RECIPE, posix
+
+from zoo import checkpoint
+
+pytestmark = [posix, pytest.mark.slow]
+
+PLUGIN = """\
+import os, signal, sys, time, torch, zoo
+from torch import nn
+
+
+class Once(nn.Module):
+    \"\"\"A norm that does something at step AT, counted from 1, on one rank, in the first attempt.\"\"\"
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(dim))
+        self.register_buffer("calls", torch.zeros((), dtype=torch.int64))
+
+    def forward(self, x):
+        if self.training:
+            self.calls += 1
+            here = os.environ.get("RANK", "0") == os.environ.get("ON", "1")
+            first = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") == "0"
+            if here and first and int(self.calls) == int(os.environ.get("AT", "-1")):
+                what = os.environ["WHAT"]
+                if what == "nan":
+                    x = x * float("nan")
+                elif what == "raise":
+                    raise RuntimeError("broken on purpose")
+                else:
+                    os.kill(os.getpid(), getattr(signal, what))
+        return self.weight * x
+
+
+class Stop:
+    \"\"\"Asks its process to stop after the step that STOP names.\"\"\"
+
+    def __init__(self, run):
+        pass
+
+    def step_ended(self, record):
+        if record["step"] == int(os.environ.get("STOP", "-1")):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+@zoo.hookimpl
+def zoo_register(registry):
+    registry.norm("once", Once)
+    registry.observer("stop", Stop)
+"""
+
+SETTINGS = (
+    "--plugin=plugin.py",
+    "--set=model.norm=once",
+    "--set=model.n_layers=1",
+    "--set=train.steps=12",
+    "--set=train.log_every=1",
+    "--set=train.checkpoint_every=2",
+    '--set=train.observers=["jsonl", "stop"]',
+)
+
+
+@pytest.fixture(autouse=True)
+def somewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tiny.toml").write_text(RECIPE, encoding="utf-8")
+    (tmp_path / "plugin.py").write_text(PLUGIN, encoding="utf-8")
+
+
+def command(*args: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *args],
+        capture_output=True,
+        text=True,
+        timeout=240,
+        env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
+    )
+
+
+def zoo_train(*args: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return command("-m", "zoo", "train", *args, **environment)
+
+
+def torchrun(*args: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return command(
+        *("-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", "--max-restarts=1"),
+        *("-m", "zoo", "train", "tiny.toml", *SETTINGS, *args),
+        **environment,
+    )
+
+
+def losses(run: str) -> dict[int, float]:
+    lines = (Path(run) / "metrics.jsonl").read_text().splitlines()
+    records = [json.loads(line) for line in lines]
+    found = {r["step"]: r["loss"] for r in records if r["event"] == "train"}
+    assert len(found) == sum(r["event"] == "train" for r in records)  # no step twice
+    return found
+
+
+def digest(run: str) -> str:
+    """Of the final weights."""
+    newest = checkpoint.newest(Path(run) / "checkpoints")
+    assert newest is not None
+    assert newest.step == 12
+    return checkpoint.sha256(newest.folder / "model.safetensors")
+
+
+def processes_here() -> Iterator[str]:
+    """The command lines of the processes that work in this folder."""
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            if os.readlink(path / "cwd") == os.getcwd() and path.name != str(os.getpid()):
+                yield (path / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+        except OSError:
+            continue
+
+
+def no_orphans() -> None:
+    give_up = time.monotonic() + 10
+    while left := list(processes_here()):
+        assert time.monotonic() < give_up, left
+        time.sleep(0.1)
+
+
+def test_a_nan_on_one_rank_stops_all_before_the_update() -> None:
+    done = zoo_train("tiny.toml", *SETTINGS, "--nproc=2", "--out=run", AT="5", WHAT="nan")
+    assert done.returncode == 2, done.stderr
+    assert "step 4 (rows 32 to 39" in done.stderr
+    assert "stopped before the update" in done.stderr
+    newest = checkpoint.newest(Path("run/checkpoints"))
+    assert newest is not None
+    assert newest.step == 4
+    if sys.platform == "linux":
+        no_orphans()
+
+
+@pytest.mark.parametrize("what", ["SIGKILL", "raise", "SIGSTOP"])
+def test_a_rank_that_fails_is_started_again_with_the_same_result(what: str) -> None:
+    undisturbed = zoo_train("tiny.toml", *SETTINGS, "--nproc=2", "--out=undisturbed")
+    assert undisturbed.returncode == 0, undisturbed.stderr
+    start = time.monotonic()
+    done = torchrun("--out=run", AT="8", WHAT=what)
+    assert time.monotonic() - start < 90  # 60 of them until it is noticed and ended
+    assert done.returncode == 0, done.stderr
+    assert losses("run") == losses("undisturbed")
+    assert digest("run") == digest("undisturbed")
+    if sys.platform == "linux":
+        no_orphans()
+
+
+def test_what_fails_before_the_first_checkpoint_begins_again_in_its_folder() -> None:
+    done = torchrun(AT="2", WHAT="raise")
+    assert done.returncode == 0, done.stderr
+    assert [path.name for path in Path("runs").iterdir()] == ["tiny-1"]
+    assert sorted(losses("runs/tiny-1")) == list(range(1, 13))
+
+
+def test_the_number_of_processes_may_change_and_losses_stay(tmp_path: Path) -> None:
+    whole = zoo_train("tiny.toml", *SETTINGS, "--out=whole")
+    assert whole.returncode == 0, whole.stderr
+    first = zoo_train("tiny.toml", *SETTINGS, "--out=run", STOP="4")
+    assert first.returncode == 128 + signal.SIGTERM, first.stderr
+    resumed = ("--resume=run", "--plugin=plugin.py")
+    second = zoo_train(*resumed, "--nproc=2", STOP="8")
+    assert second.returncode == 128 + signal.SIGTERM, second.stderr
+    third = zoo_train(*resumed)
+    assert third.returncode == 0, third.stderr
+    assert losses("run") == pytest.approx(losses("whole"), abs=1e-5)
