@@ -71,7 +71,9 @@ def test_a_signal_at_any_moment(
             process.send_signal(number)
         _, err = process.communicate(timeout=60)
         assert time.monotonic() - asked < SECONDS, (n, number, moment)
-        assert process.returncode in (0, CODES[number]), (n, number, moment, err.decode())
+        # Ended by the signal itself while Python starts or ends; a shell says the same code.
+        code = 128 - process.returncode if process.returncode < 0 else process.returncode
+        assert code in (0, CODES[number]), (n, number, moment, err.decode())
         assert b"Traceback" not in err, (n, err.decode())
         done = losses(run)
         saved = checkpoint.newest(run / "checkpoints")
