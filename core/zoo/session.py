@@ -132,8 +132,10 @@ class Session:
             yield
             return
         self.watchdog.step_begins()
-        yield
-        self.watchdog.step_ended()
+        try:
+            yield
+        finally:
+            self.watchdog.step_ended()
 
     def asked_to_stop(self, interrupts: Interrupts) -> bool:
         """Whether a signal came; asked before every batch of an evaluation."""
