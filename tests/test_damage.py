@@ -119,6 +119,12 @@ def test_a_file_of_another_checkpoint(name: str, saved: tuple[Path, Path], resto
     check_refused(restored, name)
 
 
+def test_a_manifest_of_another_step(restored: Path) -> None:
+    path = restored / "manifest.json"
+    path.write_bytes(path.read_bytes().replace(b'"step": 2', b'"step": 3'))
+    check_refused(restored, "manifest.json")
+
+
 def test_two_files_that_are_exchanged(restored: Path) -> None:
     model, optimizer = (restored / f"{kind}.safetensors" for kind in ("model", "optimizer"))
     model.rename(restored / "other")

@@ -12,6 +12,7 @@ import torch
 from faulty_disk import Disk, Durable, Fault
 
 from zoo import checkpoint
+from zoo.folders import whole_folder
 from zoo.paths import write_atomically
 from zoo.run import new_run_dir
 from zoo_builtin.tokenizers import Byte
@@ -187,3 +188,15 @@ def test_a_new_run_s_folder_is_durable(tmp_path: Path, monkeypatch: pytest.Monke
     durable.after_loss(after, names=False)
     for run in (first, second):
         assert found(after / run / "checkpoints") == 1
+
+
+def test_a_whole_folder_is_durable_by_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    durable = Durable(root)
+    with Disk(root, durable=durable).mounted(monkeypatch), whole_folder(root / "made") as folder:
+        (folder / "file").write_bytes(b"new")
+    durable.after_loss(tmp_path / "after", names=False)
+    assert (tmp_path / "after" / "made" / "file").read_bytes() == b"new"

@@ -148,6 +148,11 @@ def test_a_manifest_that_is_none_is_refused(content: bytes, folder: Path) -> Non
     refused(folder, "manifest.json", lambda opened: None)
 
 
+def test_a_manifest_that_would_fill_the_memory_is_not_read(folder: Path) -> None:
+    (folder / "manifest.json").write_bytes(TEXTS["18 MB"])
+    refused(folder, "too large", lambda opened: None)
+
+
 @pytest.mark.skipif(os.name != "posix", reason="links and pipes of POSIX")
 @pytest.mark.parametrize("kind", ["link", "linked folder", "pipe", "endless"])
 def test_what_is_no_file_of_the_checkpoint_is_refused(kind: str, folder: Path) -> None:
