@@ -68,14 +68,22 @@ class Checkpoint:
     """A verified checkpoint. What is parsed are the very bytes that were verified.
 
     Attributes:
-        folder, step: where it lies, and after how many steps it was saved.
-        digest: SHA-256 of the manifest, and so of all files.
+        folder: where it lies.
     """
 
     folder: Path
-    step: int
-    digest: str
+    _manifest: Manifest
     _files: dict[str, bytes]
+
+    @property
+    def step(self) -> int:
+        """After how many steps it was saved."""
+        return self._manifest.step
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the manifest, and so of all files."""
+        return self._manifest.digest
 
     @property
     def tokenizer_dir(self) -> Path:
@@ -110,7 +118,7 @@ class Checkpoint:
             ZooError: the file is damaged.
         """
         path = self.folder / OPTIMIZER
-        data = read(path, read_manifest(self.folder).files[OPTIMIZER])
+        data = read(path, self._manifest.files[OPTIMIZER])
         with naming(path):
             return unpacked(data)
 
@@ -197,7 +205,7 @@ def open_checkpoint(folder: Path, *, resumable: bool = True) -> Checkpoint:
             held[name] = read(folder / name, stated)
         else:
             compare(folder / name, stated, hashed=resumable or name != OPTIMIZER)
-    return Checkpoint(folder, manifest.step, manifest.digest, held)
+    return Checkpoint(folder, manifest, held)
 
 
 def verify(folder: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo import checkpoint
 from zoo.errors import ZooError
+from zoo.run import records_in
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -58,10 +58,9 @@ def first_difference(one: Path, other: Path, recipe: Recipe) -> Difference | Non
 def records(run: Path) -> dict[int, list[dict[str, Any]]]:
     """The lines of metrics.jsonl by step, without what the clock says."""
     found: dict[int, list[dict[str, Any]]] = {}
-    with (run / "metrics.jsonl").open(encoding="utf-8") as lines:
-        for line in lines:
-            record = {key: value for key, value in json.loads(line).items() if key not in TIMES}
-            found.setdefault(record["step"], []).append(record)
+    for record in records_in(run):
+        timeless = {key: value for key, value in record.items() if key not in TIMES}
+        found.setdefault(record["step"], []).append(timeless)
     return found
 
 

@@ -80,11 +80,6 @@ def local_rank() -> int:
     return int(os.environ.get("LOCAL_RANK", "0"))
 
 
-def attempt() -> int:
-    """How often torchrun has started these processes again after one failed."""
-    return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"))
-
-
 def launch_id() -> str | None:
     """What all attempts of one launch have in common, None for a process that started alone."""
     if not launched():

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 RUNS = Path("runs")
 LOCK = ".lock"  # held by the process that trains
+METRICS = "metrics.jsonl"
 SUMMARY = "summary.json"  # how far it is, and how it ended
 
 
@@ -129,11 +130,8 @@ class Run:
     @property
     def metrics(self) -> list[dict[str, Any]]:
         """The lines of metrics.jsonl."""
-        path = self.dir / "metrics.jsonl"
-        if not path.exists():
-            return []
-        with path.open(encoding="utf-8") as lines:
-            return [json.loads(line) for line in lines]
+        path = self.dir / METRICS
+        return list(records_in(self.dir)) if path.exists() else []
 
     @property
     def info(self) -> dict[str, Any]:
@@ -173,6 +171,13 @@ class Run:
             stop=stop,
             steps=self.steps,
         )
+
+
+def records_in(run: Path) -> Iterator[dict[str, Any]]:
+    """The lines of a run's metrics.jsonl."""
+    with (run / METRICS).open(encoding="utf-8") as lines:
+        for line in lines:
+            yield json.loads(line)
 
 
 def open_run(path: str | Path | None = None, *, resumable: bool = False) -> Run:
@@ -217,6 +222,11 @@ def newest_run() -> Path:
             "`zoo train recipes/tinystories.toml`, or name a run"
         )
     return max(runs, key=lambda run: (run / "checkpoints").stat().st_mtime_ns)
+
+
+def attempt() -> int:
+    """How often torchrun has started these processes again after one failed."""
+    return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"))
 
 
 def run_of_launch(launch: str | None) -> Path | None:

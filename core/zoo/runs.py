@@ -12,7 +12,7 @@ from typing import Any
 from zoo import checkpoint
 from zoo.errors import ZooError
 from zoo.lock import owner_of
-from zoo.run import LOCK, SUMMARY
+from zoo.run import LOCK, SUMMARY, records_in
 
 
 @dataclass(frozen=True)
@@ -95,11 +95,9 @@ def state_of(run: Path) -> RunState:
 def last_record(run: Path) -> dict[str, Any]:
     """The last validation in metrics.jsonl."""
     found: dict[str, Any] = {}
-    with suppress(OSError), (run / "metrics.jsonl").open(encoding="utf-8") as lines:
-        for line in lines:
-            with suppress(ValueError):
-                record = json.loads(line)
-                found = record if record.get("event") == "valid" else found
+    with suppress(OSError, ValueError):  # a running one may be writing the last line
+        for record in records_in(run):
+            found = record if record.get("event") == "valid" else found
     return found
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import statistics
 import subprocess
 import sys
@@ -15,7 +14,10 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 
+import torch
 from bench_tokenizer.measure import say
+
+from zoo.compiling import missing_compiler
 
 SEPARATOR = "<|endoftext|>"
 PROBE_STEPS = 60
@@ -131,7 +133,7 @@ def steps_within(seconds: float, recipe: Path, settings: list[str], folder: Path
     one will be of its own accord. What is compiled for it is found on disk by the next.
     """
     probe = [*settings, f"train.steps={PROBE_STEPS}", "train.log_every=10", "scheduler=none"]
-    probe += ["train.compile=true"] if shutil.which("g++") or shutil.which("clang++") else []
+    probe += ["train.compile=true"] if missing_compiler(torch.device("cpu")) is None else []
     train(recipe, probe, folder / "compiling")
     measured = train(recipe, probe, folder / "probe")
     last = measured.points[-1]

@@ -21,9 +21,8 @@ def products_seconds(shape: Shape, precision: str) -> float:
     heads, width = shape.rows * shape.n_heads, d // shape.n_heads
     q = torch.ones(heads, shape.context, width, dtype=kind)
     scores = torch.ones(heads, shape.context, shape.context, dtype=kind)
-    attention = product_seconds(q, q.mT) + product_seconds(
-        scores, q
-    )  # forward; backward has two of each
+    # Forward; backward has two of each.
+    attention = product_seconds(q, q.mT) + product_seconds(scores, q)
     return total + 3 * attention * shape.n_layers / 2
 
 

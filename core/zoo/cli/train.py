@@ -7,7 +7,6 @@ saves and says how to go on.
 from __future__ import annotations
 
 import argparse
-import os
 import re
 import sys
 from pathlib import Path
@@ -23,7 +22,7 @@ from zoo.cli.arguments import (
 from zoo.cli.text import size_of, table
 from zoo.errors import ZooError
 from zoo.plugins import plugin_flags
-from zoo.run import open_run, refuse_used
+from zoo.run import attempt, open_run, refuse_used
 from zoo.shell import quoted
 
 if TYPE_CHECKING:
@@ -60,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
         raise ZooError("name either a recipe or, with --resume, a run; see `zoo train --help`")
     if args.resume is not None and (args.set or args.out is not None):
         raise ZooError("a resumed run keeps its recipe and its folder: leave out --set and --out")
-    if args.out is not None and not restarted():
+    if args.out is not None and not attempt():
         refuse_used(args.out)  # not only after minutes of preparing the text
     say(f"checking {args.recipe or args.resume}")
     load_plugins(args)
@@ -86,11 +85,6 @@ def run(args: argparse.Namespace) -> int:
     if is_first_process():
         report(run)
     return 0
-
-
-def restarted() -> bool:
-    """Whether torchrun started this process anew after one of them failed."""
-    return os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") != "0"
 
 
 def say(doing: str) -> None:
