@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import warnings
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -123,6 +125,25 @@ def test_a_fault_leaves_the_old_or_the_new(
     assert outcomes == ({3} if fault == "short write" else {2, 3})
 
 
+def after_power_loss(
+    root: Path,
+    act: Callable[[], object],
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    at: int = -1,
+    names: bool = False,
+) -> tuple[Path, bool]:
+    """What a disk holds if power is lost at an operation, or after all; whether all was done."""
+    durable = Durable(root)
+    done = False
+    with Disk(root, "power lost", at, durable=durable).mounted(monkeypatch):
+        act()
+        done = True
+    after = root.with_name(f"{root.name}-after")
+    durable.after_loss(after, names=names)
+    return after, done
+
+
 @pytest.mark.parametrize("names", [False, True], ids=["nothing unsynced", "names only"])
 def test_a_loss_of_power_leaves_the_old_or_the_new(
     names: bool, before: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -131,13 +152,8 @@ def test_a_loss_of_power_leaves_the_old_or_the_new(
     for at in range(len(operations(before, monkeypatch)) + 1):
         folder = tmp_path / f"{at}"
         shutil.copytree(before, folder)
-        durable = Durable(folder)
-        saved = False
-        with Disk(folder, "power lost", at, durable=durable).mounted(monkeypatch):
-            save(folder, 3)
-            saved = True
-        after = tmp_path / f"{at}-after"
-        durable.after_loss(after, names=names)
+        act = partial(save, folder, 3)
+        after, saved = after_power_loss(folder, act, monkeypatch, at=at, names=names)
         step = found(after)
         assert step == 3 if saved else step in (2, 3)
         outcomes.append(step)
@@ -152,11 +168,8 @@ def test_the_first_checkpoint_of_a_run_survives_too(
 ) -> None:
     run = tmp_path / "run"
     run.mkdir()
-    durable = Durable(run)
-    with Disk(run, durable=durable).mounted(monkeypatch):
-        save(run / "checkpoints", 1)
-    durable.after_loss(tmp_path / "after", names=False)
-    assert found(tmp_path / "after" / "checkpoints") == 1
+    after, _ = after_power_loss(run, lambda: save(run / "checkpoints", 1), monkeypatch)
+    assert found(after / "checkpoints") == 1
 
 
 @pytest.mark.parametrize("names", [False, True], ids=["nothing unsynced", "names only"])
@@ -168,26 +181,24 @@ def test_a_file_holds_all_of_the_old_or_all_of_the_new(
         folder = tmp_path / f"{at}"
         folder.mkdir()
         (folder / "file").write_bytes(b"old")
-        durable = Durable(folder)
-        with Disk(folder, "power lost", at, durable=durable).mounted(monkeypatch):
-            write_atomically(folder / "file", b"new")
-        durable.after_loss(tmp_path / f"{at}-after", names=names)
-        found.append((tmp_path / f"{at}-after" / "file").read_bytes())
+        act = partial(write_atomically, folder / "file", b"new")
+        after, _ = after_power_loss(folder, act, monkeypatch, at=at, names=names)
+        found.append((after / "file").read_bytes())
     assert set(found) == {b"old", b"new"}
     assert found[-1] == b"new"
 
 
 def test_a_new_run_s_folder_is_durable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    durable = Durable(tmp_path)
-    with Disk(tmp_path, durable=durable).mounted(monkeypatch):
-        first, second = new_run_dir("a", None), new_run_dir("a", None)
-        save(first / "checkpoints", 1)
-        save(second / "checkpoints", 1)
-    after = tmp_path.parent / f"{tmp_path.name}-after"
-    durable.after_loss(after, names=False)
-    for run in (first, second):
-        assert found(after / run / "checkpoints") == 1
+    runs: list[Path] = []
+
+    def act() -> None:
+        runs.extend(new_run_dir("a", None) for _ in range(2))
+        for run in runs:
+            save(run / "checkpoints", 1)
+
+    after, _ = after_power_loss(tmp_path, act, monkeypatch)
+    assert [found(after / run / "checkpoints") for run in runs] == [1, 1]
 
 
 def test_a_whole_folder_is_durable_by_itself(
@@ -195,8 +206,10 @@ def test_a_whole_folder_is_durable_by_itself(
 ) -> None:
     root = tmp_path / "root"
     root.mkdir()
-    durable = Durable(root)
-    with Disk(root, durable=durable).mounted(monkeypatch), whole_folder(root / "made") as folder:
-        (folder / "file").write_bytes(b"new")
-    durable.after_loss(tmp_path / "after", names=False)
-    assert (tmp_path / "after" / "made" / "file").read_bytes() == b"new"
+
+    def act() -> None:
+        with whole_folder(root / "made") as folder:
+            (folder / "file").write_bytes(b"new")
+
+    after, _ = after_power_loss(root, act, monkeypatch)
+    assert (after / "made" / "file").read_bytes() == b"new"
