@@ -1,4 +1,4 @@
-"""Several processes: what one rank meets stops all, and their number may change."""
+"""Several processes: one that fails stops all or starts all again, and their number may change."""
 
 from __future__ import annotations
 
@@ -15,16 +15,23 @@ import pytest
 from commands import RECIPE, posix
 
 from zoo import checkpoint
+from zoo.watchdog import HUNG
 
 pytestmark = [posix, pytest.mark.slow]
 
 PLUGIN = """\
-import os, signal, torch, zoo
+import os, signal, time, torch, zoo, zoo.watchdog
 from torch import nn
+
+zoo.watchdog.LEAST_SECONDS = 8.0
+first = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") == "0"
+done = []
+if not first and os.environ["RANK"] == "0":
+    time.sleep(1)  # the others find only what the first attempt has left behind
 
 
 class Breaks(nn.Module):
-    \"\"\"A norm that makes NaN at step AT, counted from 1, on one rank.\"\"\"
+    \"\"\"A norm that does WHAT at step AT, counted from 1, on one rank, in the first attempt.\"\"\"
 
     def __init__(self, dim: int) -> None:
         super().__init__()
@@ -35,8 +42,17 @@ class Breaks(nn.Module):
         if self.training:
             self.calls += 1
             here = os.environ.get("RANK", "0") == "1"
-            if here and int(self.calls) == int(os.environ.get("AT", "-1")):
-                x = x * float("nan")
+            if here and first and not done and int(self.calls) == int(os.environ.get("AT", "-1")):
+                done.append(True)
+                what = os.environ["WHAT"]
+                if what == "nan":
+                    x = x * float("nan")
+                elif what == "raise":
+                    raise OSError("broken on purpose")
+                elif what == "hang":
+                    time.sleep(1000)
+                else:
+                    os.kill(os.getpid(), getattr(signal, what))
         return self.weight * x
 
 
@@ -71,8 +87,12 @@ SETTINGS = (
 @pytest.fixture(autouse=True)
 def somewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "tiny.toml").write_text(RECIPE, encoding="utf-8")
-    (tmp_path / "plugin.py").write_text(PLUGIN, encoding="utf-8")
+    write_inputs(tmp_path)
+
+
+def write_inputs(folder: Path) -> None:
+    (folder / "tiny.toml").write_text(RECIPE, encoding="utf-8")
+    (folder / "plugin.py").write_text(PLUGIN, encoding="utf-8")
 
 
 def command(*args: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -89,6 +109,14 @@ def zoo_train(*args: str, **environment: str) -> subprocess.CompletedProcess[str
     return command("-m", "zoo", "train", *args, **environment)
 
 
+def torchrun(*args: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return command(
+        *("-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", "--max-restarts=1"),
+        *("-m", "zoo", "train", "tiny.toml", *SETTINGS, *args),
+        **environment,
+    )
+
+
 def losses(run: str) -> dict[int, float]:
     lines = (Path(run) / "metrics.jsonl").read_text().splitlines()
     records = [json.loads(line) for line in lines]
@@ -97,9 +125,17 @@ def losses(run: str) -> dict[int, float]:
     return found
 
 
+def digest(run: str | Path) -> str:
+    """Of the final weights."""
+    newest = checkpoint.newest(Path(run) / "checkpoints")
+    assert newest is not None
+    assert newest.step == 12
+    return checkpoint.sha256(newest.folder / "model.safetensors")
+
+
 def processes_here() -> Iterator[str]:
     """The command lines of the processes that work in this folder."""
-    for path in Path("/proc").glob("[0-9]*"):
+    for path in Path("/proc").glob("[0-9]*"):  # on Linux
         try:
             if os.readlink(path / "cwd") == os.getcwd() and path.name != str(os.getpid()):
                 yield (path / "cmdline").read_bytes().replace(b"\0", b" ").decode()
@@ -115,15 +151,66 @@ def no_orphans() -> None:
 
 
 def test_a_nan_on_one_rank_stops_all_before_the_update() -> None:
-    done = zoo_train("tiny.toml", *SETTINGS, "--nproc=2", "--out=run", AT="5")
+    done = zoo_train("tiny.toml", *SETTINGS, "--nproc=2", "--out=run", AT="5", WHAT="nan")
     assert done.returncode == 2, done.stderr
     assert "step 4 (rows 32 to 39" in done.stderr
     assert "stopped before the update" in done.stderr
     newest = checkpoint.newest(Path("run/checkpoints"))
     assert newest is not None
     assert newest.step == 4
-    if sys.platform == "linux":
-        no_orphans()
+    no_orphans()
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A run of two processes to which nothing happened."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        write_inputs(folder)
+        done = zoo_train("tiny.toml", *SETTINGS, "--nproc=2", "--out=run")
+    assert done.returncode == 0, done.stderr
+    return str(folder / "run")
+
+
+@pytest.mark.parametrize("what", ["SIGKILL", "raise", "hang", "SIGSTOP"])
+def test_a_rank_that_fails_is_started_again_with_the_same_result(
+    what: str, undisturbed: str
+) -> None:
+    start = time.monotonic()
+    done = torchrun("--out=run", AT="8", WHAT=what)
+    assert time.monotonic() - start < 60
+    assert done.returncode == 0, done.stderr
+    assert losses("run") == losses(undisturbed)
+    assert digest("run") == digest(undisturbed)
+    no_orphans()
+
+
+def test_what_fails_before_the_first_checkpoint_begins_again_in_its_folder() -> None:
+    done = torchrun(AT="2", WHAT="raise")
+    assert done.returncode == 0, done.stderr
+    assert [path.name for path in Path("runs").iterdir()] == ["tiny-1"]
+    assert sorted(losses("runs/tiny-1")) == list(range(1, 13))
+
+
+@pytest.mark.parametrize(
+    ("what", "code", "said"),
+    [
+        ("SIGKILL", 128 + signal.SIGKILL, "another process of this run has ended"),
+        ("raise", 1, "broken on purpose"),
+        ("SIGSTOP", HUNG, "rank 0: no step after 7; a process of this run has died or hangs"),
+    ],
+)
+def test_a_rank_that_fails_without_restarts_ends_all(what: str, code: int, said: str) -> None:
+    start = time.monotonic()
+    done = zoo_train("tiny.toml", *SETTINGS, "--nproc=2", "--out=run", AT="8", WHAT=what)
+    assert time.monotonic() - start < 60
+    assert done.returncode == code, done.stderr
+    assert said in done.stderr
+    newest = checkpoint.newest(Path("run/checkpoints"))
+    assert newest is not None
+    assert newest.step == 6
+    no_orphans()
 
 
 def test_the_number_of_processes_may_change_and_losses_stay(tmp_path: Path) -> None:

@@ -13,15 +13,15 @@ from zoo import watchdog
 
 WAITS = """
 import sys, time
+from contextlib import nullcontext
 from zoo import watchdog
 watchdog.LEAST_SECONDS, watchdog.POLL_SECONDS = 0.3, 0.02
 with watchdog.Watchdog(1) as dog:
     for _ in range(int(sys.argv[1])):
-        dog.step_begins()
-        dog.step_ended()
-    if sys.argv[2] == "step":
-        dog.step_begins()
-    time.sleep(1.5)
+        with dog.step():
+            pass
+    with dog.step() if sys.argv[2] == "step" else nullcontext():
+        time.sleep(1.5)
 """
 
 

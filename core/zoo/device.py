@@ -9,8 +9,8 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 
 import torch
 
-from zoo.distributed import local_rank
 from zoo.errors import ZooError
+from zoo.launcher import local_rank
 from zoo.paths import cache_dir
 from zoo.products import ROUTES, cpu_products
 

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import socket
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torch.distributed.distributed_c10d import PrefixStore
+from torch.distributed.rendezvous import rendezvous
 
+from zoo.errors import ZooError
+from zoo.launcher import attempt, local_rank, rank, world_size
 from zoo.watchdog import Watchdog
 
 # The first rank prepares the data while the others wait.
@@ -29,7 +34,7 @@ class Group:
     rank: int = 0
     world: int = 1
     local_rank: int = 0
-    watchdog: Watchdog | None = None
+    watchdog: Watchdog = field(default_factory=Watchdog)
 
     @property
     def is_first(self) -> bool:
@@ -60,36 +65,46 @@ class Group:
 
 
 @contextmanager
+def naming_the_lost() -> Iterator[None]:
+    """Turns the error of a rank that can't reach another one into a ZooError that says so."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not isinstance(error, dist.DistError) and "gloo" not in str(error).lower():
+            raise
+        message = "another process of this run has ended; what it said is the cause"
+        raise ZooError(message) from error
+
+
+@contextmanager
 def process_group(device: torch.device) -> Iterator[Group]:
     """This process's group: torchrun's where it started us, else a group of one."""
-    world = int(os.environ.get("WORLD_SIZE", "1"))
+    world = world_size()
     if world == 1:
         yield Group()
         return
     backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
-    with Watchdog(int(os.environ["RANK"])) as watchdog:
-        dist.init_process_group(backend, timeout=PATIENCE)
+    with Watchdog(rank()) as watchdog:
+        store, _, _ = next(rendezvous("env://", timeout=PATIENCE))
+        # torchrun keeps the store when it starts the processes again, and the addresses of those
+        # that have ended are still in it.
+        store = PrefixStore(f"attempt {attempt()}", store)
+        dist.init_process_group(
+            backend, store=store, rank=rank(), world_size=world, timeout=PATIENCE
+        )
         try:
-            yield Group(dist.get_rank(), world, local_rank(), watchdog)
+            watchdog.peers = processes_here(world)
+            yield Group(rank(), world, local_rank(), watchdog)
         finally:
             dist.destroy_process_group()
 
 
-def local_rank() -> int:
-    """This process's number on its machine."""
-    return int(os.environ.get("LOCAL_RANK", "0"))
-
-
-def launch_id() -> str | None:
-    """What all attempts of one launch have in common, None for a process that started alone."""
-    if not launched():
-        return None
-    return f"{socket.gethostname()} {os.getppid()} {os.environ.get('TORCHELASTIC_RUN_ID', '')}"
-
-
-def launched() -> bool:
-    """Whether torchrun started this process."""
-    return "TORCHELASTIC_RUN_ID" in os.environ or "WORLD_SIZE" in os.environ
+def processes_here(world: int) -> list[int]:
+    """The ids of the group's processes on this machine; every rank must ask."""
+    each: list[Any] = [None] * world
+    here = socket.gethostname()
+    dist.all_gather_object(each, (here, os.getpid()))
+    return [pid for host, pid in each if host == here]
 
 
 def launch(n_processes: int, arguments: Sequence[str]) -> int:
@@ -118,5 +133,15 @@ def launch(n_processes: int, arguments: Sequence[str]) -> int:
     except SignalException as stopped:
         return 128 + int(stopped.sigval)
     except ChildFailedError as failed:
-        return failed.get_first_failure()[1].exitcode
+        return cause([each.exitcode for each in failed.failures.values()])
     return 0
+
+
+def cause(codes: Sequence[int]) -> int:
+    """Of the exit codes of processes that ended badly the one that says why.
+
+    When one dies, the others are lost without it (2) or told to end.
+    """
+    shells = [128 - code if code < 0 else code for code in codes]
+    followed = (2, 128 + signal.SIGTERM)
+    return next((code for code in shells if code not in followed), shells[0])

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
+from zoo.launcher import is_first_process
+
 
 class Interrupted(KeyboardInterrupt):
     """Training was interrupted by a signal; ``exit_code`` is 128 + its number."""
@@ -66,7 +68,7 @@ class Interrupts:
 
 def tell(message: str) -> None:
     """Writes a line to standard error from within a signal handler, on the first process alone."""
-    if os.environ.get("RANK", "0") == "0":
+    if is_first_process():
         above = "\r\x1b[2K" if os.isatty(2) else "\n"  # in place of a progress bar
         os.write(2, f"{above}{message}\n".encode())
 

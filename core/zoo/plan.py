@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ import torch
 
 from zoo.api import BYTES, count_parameters
 from zoo.device import choose_device, choose_precision, prepare_device
+from zoo.launcher import local_world_size, world_size
 from zoo.memory import available
 from zoo.prepare import find_prepared
 from zoo.progress import amount, track
@@ -121,8 +121,8 @@ def warn_if_too_large(recipe: Recipe) -> None:
     free = available(device)
     if free is None:
         return
-    batch = batch_of(recipe, int(os.environ.get("WORLD_SIZE", "1")))
-    beside = int(os.environ.get("LOCAL_WORLD_SIZE", "1")) if device.type == "cpu" else 1
+    batch = batch_of(recipe, world_size())
+    beside = local_world_size() if device.type == "cpu" else 1
     guess = PROCESS_BYTES + 5 * 4 * count_parameters(recipe) + generous_activations(recipe, batch)
     if beside * guess < free:
         return

@@ -224,11 +224,6 @@ def newest_run() -> Path:
     return max(runs, key=lambda run: (run / "checkpoints").stat().st_mtime_ns)
 
 
-def attempt() -> int:
-    """How often torchrun has started these processes again after one failed."""
-    return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"))
-
-
 def run_of_launch(launch: str | None) -> Path | None:
     """The run under ``runs/`` that an earlier attempt of this launch began."""
     for path in RUNS.glob("*/run.json"):

@@ -12,12 +12,13 @@ import torch
 from zoo import checkpoint
 from zoo.compiling import choose_compile
 from zoo.device import choose_device, choose_precision, prepare_device
-from zoo.distributed import Group, launch_id, process_group
+from zoo.distributed import Group, process_group
 from zoo.errors import ZooError
 from zoo.interrupts import Interrupts
+from zoo.launcher import attempt, launch_id
 from zoo.lock import only_this
 from zoo.prepare import TokenData, open_prepared, prepare
-from zoo.run import LOCK, Run, attempt, new_run_dir, open_run, refuse_used, run_of_launch
+from zoo.run import LOCK, Run, new_run_dir, open_run, refuse_used, run_of_launch
 from zoo.session import Session
 from zoo.shell import quoted
 from zoo.trainer import Trainer

@@ -7,8 +7,7 @@ import platform
 import signal
 import time
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +15,10 @@ import torch
 
 import zoo
 from zoo import checkpoint
-from zoo.distributed import launch_id
+from zoo.distributed import naming_the_lost
 from zoo.errors import ZooError
 from zoo.interrupts import Interrupted, Interrupts
+from zoo.launcher import launch_id
 from zoo.paths import write_atomically
 from zoo.plugins import plugin_flags
 from zoo.run import SUMMARY, Run, RunInfo, open_run
@@ -68,26 +68,14 @@ class Session:
         self.observers: list[Observer] = [make(self.info) for make in makers]
 
     def loop(self, interrupts: Interrupts) -> None:
-        """Steps, evaluates and saves until the run is done or a signal asks to stop."""
-        trainer, settings = self.trainer, self.recipe.train
+        """Trains until the run is done or a signal asks to stop, and tells how it came out."""
         if self.first:
             self.write_metadata()
             self.write_summary(self.summary("running"))
         self.notify("run_started")
         try:
-            stop = not self.evaluated(interrupts)
-            while trainer.step < trainer.total_steps and not stop:
-                lr = trainer.lr_at(trainer.step)
-                with self.watched(), self.clock:
-                    measured, stop = trainer.train_step(bool(interrupts.pending))
-                done = trainer.step == trainer.total_steps
-                if trainer.step % settings.log_every == 0 or done or stop:
-                    self.record("train", "step_ended", lr=lr, **measured)
-                stop = not self.evaluated(interrupts) or (stop and not done)
-                if trainer.step % self.checkpoint_every == 0 or done or stop:
-                    self.save(needed=done or stop)
-            if stop:
-                raise Interrupted(interrupts.pending or signal.SIGTERM)
+            with naming_the_lost():
+                self.train(interrupts)
         except Interrupted as stopped:
             self.ended("interrupted")
             raise Interrupted(stopped.signum, self.how_to_resume()) from None
@@ -96,6 +84,23 @@ class Session:
             self.ended("interrupted" if interrupted else "failed", str(error))
             raise
         self.ended("finished")
+
+    def train(self, interrupts: Interrupts) -> None:
+        """Steps, evaluates and saves."""
+        trainer, settings = self.trainer, self.recipe.train
+        stop = not self.evaluated(interrupts)
+        while trainer.step < trainer.total_steps and not stop:
+            lr = trainer.lr_at(trainer.step)
+            with self.watchdog.step(), self.clock:
+                measured, stop = trainer.train_step(bool(interrupts.pending))
+            done = trainer.step == trainer.total_steps
+            if trainer.step % settings.log_every == 0 or done or stop:
+                self.record("train", "step_ended", lr=lr, **measured)
+            stop = not self.evaluated(interrupts) or (stop and not done)
+            if trainer.step % self.checkpoint_every == 0 or done or stop:
+                self.save(needed=done or stop)
+        if stop:
+            raise Interrupted(interrupts.pending or signal.SIGTERM)
 
     def ended(self, state: str, reason: str = "") -> None:
         """Tells the observers, and whoever looks at the folder, how it came out."""
@@ -114,9 +119,8 @@ class Session:
         if not due or self.valid.get("step") == trainer.step:
             return True
         self.notify("phase_changed", "evaluating")
-        measured = trainer.evaluate(lambda: self.asked_to_stop(interrupts))
-        if self.watchdog is not None:
-            self.watchdog.rests()
+        with self.watchdog.long():
+            measured = trainer.evaluate(lambda: self.asked_to_stop(interrupts))
         if measured is not None:
             self.valid = {"step": trainer.step, **measured}
             self.record(
@@ -125,22 +129,9 @@ class Session:
         self.notify("phase_changed", "training")
         return measured is not None
 
-    @contextmanager
-    def watched(self) -> Iterator[None]:
-        """A step, which a process that waits for the others in vain doesn't survive."""
-        if self.watchdog is None:
-            yield
-            return
-        self.watchdog.step_begins()
-        try:
-            yield
-        finally:
-            self.watchdog.step_ended()
-
     def asked_to_stop(self, interrupts: Interrupts) -> bool:
         """Whether a signal came; asked before every batch of an evaluation."""
-        if self.watchdog is not None:
-            self.watchdog.evaluates()
+        self.watchdog.goes_on()
         return bool(interrupts.pending)
 
     def how_to_resume(self) -> str:
@@ -161,9 +152,10 @@ class Session:
         A disk that is full may have room next time: only a save that is ``needed``, or several that
         fail in a row, end the run.
         """
-        if self.first:
-            self.save_here(needed=needed)
-        self.trainer.group.wait()
+        with self.watchdog.long():
+            if self.first:
+                self.save_here(needed=needed)
+            self.trainer.group.wait()
 
     def save_here(self, *, needed: bool) -> None:
         self.notify("phase_changed", "saving")

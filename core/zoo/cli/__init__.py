@@ -18,10 +18,11 @@ from importlib import import_module
 from typing import Any
 
 import zoo
-from zoo.cli.arguments import Command, Formatter, Parser, add_commands, is_first_process
+from zoo.cli.arguments import Command, Formatter, Parser, add_commands
 from zoo.cli.text import count
 from zoo.errors import RecipeError, ZooError, did_you_mean
 from zoo.interrupts import Interrupted, Interrupts
+from zoo.launcher import is_first_process
 
 # Beware: once its module is imported, `list` is a command here and no longer the built-in type.
 COMMANDS = (

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,11 +103,6 @@ def load_plugins(args: argparse.Namespace) -> Registry:
     from zoo.plugins import load_plugins
 
     return load_plugins(args.plugin)
-
-
-def is_first_process() -> bool:
-    """Whether this is the process that speaks, where torchrun started several."""
-    return os.environ.get("RANK", "0") == "0"
 
 
 def existing_file(text: str) -> Path:

@@ -16,13 +16,13 @@ from zoo.cli.arguments import (
     Parser,
     add_recipe_options,
     integer,
-    is_first_process,
     load_plugins,
 )
 from zoo.cli.text import size_of, table
 from zoo.errors import ZooError
+from zoo.launcher import attempt, is_first_process, launched
 from zoo.plugins import plugin_flags
-from zoo.run import attempt, open_run, refuse_used
+from zoo.run import open_run, refuse_used
 from zoo.shell import quoted
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
 
     resumed = open_run(args.resume, resumable=True) if args.resume is not None else None
     recipe = resumed.recipe if resumed is not None else load_recipe(args.recipe, args.set)
-    if args.nproc > 1 and not distributed.launched():
+    if args.nproc > 1 and not launched():
         settings, length = recipe.train, recipe.model.options["max_seq_len"]
         plan_batch(settings.batch_tokens, length, args.nproc, settings.micro_batch)
         return distributed.launch(args.nproc, args.argv)
