@@ -85,11 +85,12 @@ class Durable:
         self.contents: dict[int, bytes] = {}
         self.entries: dict[int, dict[str, int]] = {}
         self.folders: set[int] = set()
+        self.held: list[int] = []  # open, so that no new file takes the number of one that is gone
         for folder in (root, *(path for path in root.rglob("*") if path.is_dir())):
             self._folder_synced(folder)
         for path in root.rglob("*"):
             if path.is_file():
-                self.contents[path.stat().st_ino] = path.read_bytes()
+                self._file_synced(path)
 
     def synced(self, handle: int) -> None:
         """A file or folder below the root was synced."""
@@ -97,13 +98,20 @@ class Durable:
         if path.is_dir():
             self._folder_synced(path)
         else:
-            self.contents[path.stat().st_ino] = path.read_bytes()
+            self._file_synced(path)
+
+    def _file_synced(self, path: Path) -> None:
+        self.held.append(os.open(path, os.O_RDONLY))
+        self.contents[path.stat().st_ino] = path.read_bytes()
 
     def _folder_synced(self, folder: Path) -> None:
         inode = folder.stat().st_ino
+        self.held.append(os.open(folder, os.O_RDONLY))
         self.folders.add(inode)
         self.entries[inode] = {path.name: path.stat().st_ino for path in folder.iterdir()}
-        self.folders |= {path.stat().st_ino for path in folder.iterdir() if path.is_dir()}
+        inside = [path for path in folder.iterdir() if path.is_dir()]
+        self.held += [os.open(path, os.O_RDONLY) for path in inside]
+        self.folders |= {path.stat().st_ino for path in inside}
 
     def after_loss(self, copy: Path, *, names: bool) -> None:
         """Writes into ``copy`` what is there when the machine starts again."""
@@ -115,6 +123,8 @@ class Durable:
                     (copy / path.relative_to(self.root)).write_bytes(kept)
         else:
             self._write(self.root.stat().st_ino, copy)
+        while self.held:
+            os.close(self.held.pop())
 
     def _write(self, inode: int, to: Path) -> None:
         if inode in self.folders:
@@ -123,3 +133,22 @@ class Durable:
                 self._write(child, to / name)
         else:
             to.write_bytes(self.contents.get(inode, b""))
+
+
+def after_power_loss(
+    root: Path,
+    act: Callable[[], object],
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    at: int = -1,
+    names: bool = False,
+) -> tuple[Path, bool]:
+    """What a disk holds if power is lost at an operation, or after all; whether all was done."""
+    durable = Durable(root)
+    done = False
+    with Disk(root, "power lost", at, durable=durable).mounted(monkeypatch):
+        act()
+        done = True
+    after = root.with_name(f"{root.name}-after")
+    durable.after_loss(after, names=names)
+    return after, done

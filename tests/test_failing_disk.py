@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import warnings
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
-from faulty_disk import Disk, Durable, Fault
+from faulty_disk import Disk, Fault, after_power_loss
 
 from zoo import checkpoint
 from zoo.folders import whole_folder
@@ -123,25 +122,6 @@ def test_a_fault_leaves_the_old_or_the_new(
         assert all(name.startswith("step-") for name in names), names
         shutil.rmtree(folder)
     assert outcomes == ({3} if fault == "short write" else {2, 3})
-
-
-def after_power_loss(
-    root: Path,
-    act: Callable[[], object],
-    monkeypatch: pytest.MonkeyPatch,
-    *,
-    at: int = -1,
-    names: bool = False,
-) -> tuple[Path, bool]:
-    """What a disk holds if power is lost at an operation, or after all; whether all was done."""
-    durable = Durable(root)
-    done = False
-    with Disk(root, "power lost", at, durable=durable).mounted(monkeypatch):
-        act()
-        done = True
-    after = root.with_name(f"{root.name}-after")
-    durable.after_loss(after, names=names)
-    return after, done
 
 
 @pytest.mark.parametrize("names", [False, True], ids=["nothing unsynced", "names only"])
