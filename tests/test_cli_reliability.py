@@ -101,46 +101,16 @@ def test_what_is_wrong_is_marked(
 
 # ── zoo verify-resume ─────────────────────────────────────────────────────────────────────────────
 
-STATEFUL = """\
-import torch, zoo
-from torch import nn
-
-
-class Noise(nn.Module):
-    \"\"\"A norm that draws and that remembers{forgets}.\"\"\"
-
-    def __init__(self, dim: int) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.ones(dim))
-        self.register_buffer("seen", torch.zeros(()), persistent={persistent})
-
-    def forward(self, x):
-        if self.training:
-            self.seen += 1
-            x = nn.functional.dropout(x, 0.1)
-        return self.weight * x * (1 + self.seen * 1e-3)
-
-
-@zoo.hookimpl
-def zoo_register(registry):
-    registry.norm("noise", Noise)
-"""
-
-
-def stateful(path: Path, *, persistent: bool) -> Path:
-    forgets = "" if persistent else ", but not over a restart"
-    path.write_text(STATEFUL.format(persistent=persistent, forgets=forgets), encoding="utf-8")
-    return path
+NORMS = str(Path(__file__).with_name("stateful_norms.py"))
 
 
 @posix
 @pytest.mark.slow
 @pytest.mark.parametrize("nproc", [1, 2])
-def test_a_run_that_is_killed_comes_out_the_same(nproc: int, tmp_path: Path) -> None:
-    plugin = stateful(tmp_path / "noise.py", persistent=True)
+def test_a_run_that_is_killed_comes_out_the_same(nproc: int) -> None:
     process = started(
         *("verify-resume", "tiny.toml", "--kills", "3", "--seed", "4", f"--nproc={nproc}"),
-        *("--plugin", str(plugin), "--set", "model.norm=noise", "--set", "train.micro_batch=2"),
+        *("--plugin", NORMS, "--set", "model.norm=remembering", "--set", "train.micro_batch=2"),
     )
     out, err = process.communicate(timeout=500)
     assert process.returncode == 0, err.decode()
@@ -150,11 +120,10 @@ def test_a_run_that_is_killed_comes_out_the_same(nproc: int, tmp_path: Path) -> 
 
 @posix
 @pytest.mark.slow
-def test_a_component_that_forgets_is_told_by_name(tmp_path: Path) -> None:
-    plugin = stateful(tmp_path / "noise.py", persistent=False)
+def test_a_component_that_forgets_is_told_by_name() -> None:
     process = started(
         *("verify-resume", "tiny.toml", "--kills", "2", "--seed", "4", "--keep", "kept"),
-        *("--plugin", str(plugin), "--set", "model.norm=noise"),
+        *("--plugin", NORMS, "--set", "model.norm=forgetting"),
     )
     out, err = process.communicate(timeout=500)
     assert process.returncode == 1, err.decode()

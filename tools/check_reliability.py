@@ -120,11 +120,12 @@ def main() -> None:
 
 
 def kills() -> bool:
-    """200 kills of a run of the smoke recipe."""
+    """200 kills of a run with dropout, accumulation and a norm that has a state."""
     ok = True
     for nproc in ("1", "2"):
         command = [sys.executable, "-m", "zoo", "verify-resume", str(ROOT / "recipes/smoke.toml")]
         command += ["--kills=200", f"--nproc={nproc}", "--seed=1", "--set=train.micro_batch=4"]
+        command += [f"--plugin={ROOT}/tests/stateful_norms.py", "--set=model.norm=remembering"]
         ok &= subprocess.run(command, check=False).returncode == 0
     return ok
 

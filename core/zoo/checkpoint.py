@@ -267,11 +267,14 @@ def set_aside(folder: Path) -> Path:
 def prune(dir: Path, keep: int, best: Path | None = None) -> list[Path]:
     """Removes all checkpoints but the ``keep`` newest (two at the least) and the best.
 
-    Those that are kept are verified; a damaged one is set aside and doesn't count. Returns where
-    such ones are now.
+    Where any are to be removed, those that are kept are verified; a damaged one is set aside and
+    doesn't count. Returns where such ones are now.
     """
+    found = all_in(dir)
+    if len(found) <= max(keep, LEAST_KEPT):  # reading them all would be for nothing
+        return []
     bad, whole = [], 0
-    for folder in reversed(all_in(dir)):
+    for folder in reversed(found):
         if whole >= max(keep, LEAST_KEPT) and folder != best:
             with suppress(PermissionError):  # Windows, while a file of it is mapped: next time
                 remove_folder(folder)
