@@ -8,6 +8,7 @@ import io
 import json
 import os
 import pickle
+import re
 import subprocess
 import sys
 import time
@@ -20,7 +21,7 @@ import pytest
 import torch
 
 from zoo import ZooError, checkpoint
-from zoo_builtin.tokenizers import Byte
+from zoo_builtin.tokenizers import BPE, Byte
 
 SECONDS, EXTRA_BYTES = 2.0, 200_000_000
 
@@ -180,6 +181,38 @@ def test_names_that_lead_elsewhere_are_refused(name: str, folder: Path) -> None:
     manifest["files"][name] = {"size": 0, "sha256": ""}
     path.write_text(json.dumps(manifest), encoding="utf-8")
     refused(folder, "outside the checkpoint", lambda opened: None)
+
+
+TOKENIZERS: dict[str, bytes] = {
+    "no JSON": b"{",
+    "deep": DEEP,
+    "a pickle": pickle.dumps(Canary()),
+    "a pattern of 10 MB": json.dumps({"pattern": "a|" * 5_000_000 + "a"}).encode(),
+    "nested groups": json.dumps({"pattern": "(" * 5_000 + "a" + ")" * 5_000}).encode(),
+    "values without end": json.dumps({"tokens": []}).encode()[:-2] + b"1," * 20_000_000 + b"1]}",
+    "a huge integer": b'{"special_tokens": ' + b"9" * 1_000_000 + b"}",
+    "a key twice": b'{"pattern": "gpt2", "pattern": "gpt2"}',
+}
+
+
+@pytest.mark.parametrize("content", TOKENIZERS.values(), ids=TOKENIZERS)
+def test_a_tokenizer_that_is_none_is_refused(
+    content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    tokenizer = BPE(vocab_size=257)
+    tokenizer.train(["a"])
+    tokenizer.save(tmp_path)
+    path = tmp_path / "tokenizer.json"
+    if content.startswith((b'{"pattern": "a', b'{"pattern": "(')):
+        content = json.dumps({**json.loads(path.read_bytes()), **json.loads(content)}).encode()
+    path.write_bytes(content)
+    start = time.perf_counter()
+    with pytest.raises(ValueError, match=re.escape(str(path))) as told:
+        BPE.load(tmp_path)
+    assert time.perf_counter() - start < SECONDS
+    assert len(str(told.value)) < 1000
+    assert not Path("canary").exists()
 
 
 MEASURED = """

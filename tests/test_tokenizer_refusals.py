@@ -13,7 +13,7 @@ from format_cases import CUSTOM, LEARNT
 from tokenizer_cases import EOT, PLAIN, SPECIAL
 
 import zoo
-from zoo_builtin.tokenizers import BPE
+from zoo_builtin.tokenizers import BPE, limited
 from zoo_builtin.tokenizers.formats import reading
 
 
@@ -177,7 +177,7 @@ def nested(open_: str) -> bytes:
         (nested("["), "more than 3,000,000 values"),
         (nested('{"a":'), "more than 3,000,000 values"),
         (b'{"a":1,' * 1_100_000, "more than 1,000,000 keys"),
-        (b"{" + b" " * (reading.MOST_BYTES + 1), "larger than 128 MB"),
+        (b"{" + b" " * (limited.MOST_BYTES + 1), "larger than 128 MB"),
     ],
     ids=range(13),
 )
@@ -216,7 +216,7 @@ RANKS = b"".join(base64.b64encode(bytes([byte])) + b" %d\n" % byte for byte in r
         (RANKS.replace(b"AA==", b"AAA="), r"no id for the byte b'\\x00'"),
         (b"[" * 100_000_000, "line 1: a token in base64 and its id"),
         (b"\n" * 6_000_000, "more than 3,000,000 values"),
-        (b" " * (reading.MOST_BYTES + 1), "larger than 128 MB"),
+        (b" " * (limited.MOST_BYTES + 1), "larger than 128 MB"),
     ],
     ids=range(20),
 )

@@ -16,6 +16,7 @@ import numpy as np
 from zoo.paths import write_atomically
 from zoo.tokens import write_ids
 from zoo_builtin.tokenizers import streams
+from zoo_builtin.tokenizers.limited import read_json
 
 END_OF_TEXT = "<|endoftext|>"
 FILE_NAME = "tokenizer.json"
@@ -171,8 +172,8 @@ class TableTokenizer(ABC):
         """Read what ``save`` wrote. Raises ValueError naming the file and what is wrong with it."""
         path = Path(dir) / FILE_NAME
         try:
-            state = json.loads(path.read_bytes())
-            if not isinstance(state, dict) or state.get("format") != FORMAT:
+            state = read_json(path)
+            if state.get("format") != FORMAT:
                 raise ValueError(f'no "format": "{FORMAT}" at the top')
             if state.get("tokenizer") != cls.kind:
                 raise ValueError(f"a tokenizer {state.get('tokenizer')!r}, not {cls.kind!r}")

@@ -39,14 +39,17 @@ its case, and in where white space is cut.
 """
 
 WORD = regex.compile(r"[\w-]+")
+LONGEST = 10_000  # characters; to compile a pattern of megabytes takes minutes and gigabytes
 
 
 def compiled(pattern: str) -> regex.Pattern[str]:
     """A pattern by name, or a regular expression of the ``regex`` package.
 
-    Raises ValueError for an expression that is none, that can match nothing at all, or that is a
-    mere word: that was meant as a name.
+    Raises ValueError for an expression that is none, that can match nothing at all, that is longer
+    than any sensible one, or that is a mere word: that was meant as a name.
     """
+    if len(pattern) > LONGEST:
+        raise ValueError(f"a pattern of {len(pattern):,} characters; at most {LONGEST:,} are read")
     if pattern not in PATTERNS and WORD.fullmatch(pattern):
         raise ValueError(f"no pattern named {pattern!r}{did_you_mean(pattern, PATTERNS)}")
     try:

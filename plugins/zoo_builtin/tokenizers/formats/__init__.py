@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from zoo.paths import write_atomically
 from zoo_builtin.tokenizers.base import FILE_NAME
 from zoo_builtin.tokenizers.formats import huggingface, ranks, vocab_merges
-from zoo_builtin.tokenizers.formats.reading import Vocabulary, naming
+from zoo_builtin.tokenizers.formats.reading import Vocabulary
+from zoo_builtin.tokenizers.limited import naming
 
 if TYPE_CHECKING:
     from zoo_builtin.tokenizers.byte_pairs import BytePairs

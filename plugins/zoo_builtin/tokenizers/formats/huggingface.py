@@ -15,14 +15,12 @@ from zoo_builtin.tokenizers.formats.reading import (
     check_gaps,
     check_names,
     check_vocab,
-    field,
     place_specials,
-    read_json,
     read_merges,
-    shown,
     spell,
     unspell,
 )
+from zoo_builtin.tokenizers.limited import field, read_json, shown
 from zoo_builtin.tokenizers.streams import SURROGATE
 
 if TYPE_CHECKING:

@@ -11,14 +11,8 @@ from typing import TYPE_CHECKING, Any
 from zoo_builtin.tokenizers.base import END_OF_TEXT
 from zoo_builtin.tokenizers.formats.expressions import name_of
 from zoo_builtin.tokenizers.formats.merging import merges_of_ranks
-from zoo_builtin.tokenizers.formats.reading import (
-    Vocabulary,
-    check_gaps,
-    check_names,
-    check_vocab,
-    read_bytes,
-    shown,
-)
+from zoo_builtin.tokenizers.formats.reading import Vocabulary, check_gaps, check_names, check_vocab
+from zoo_builtin.tokenizers.limited import read_bytes, shown
 from zoo_builtin.tokenizers.patterns import PATTERNS
 
 if TYPE_CHECKING:

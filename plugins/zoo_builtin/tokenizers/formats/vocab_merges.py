@@ -10,20 +10,16 @@ from typing import TYPE_CHECKING
 from zoo_builtin.tokenizers.base import END_OF_TEXT
 from zoo_builtin.tokenizers.formats.merging import merges_of_ranks, not_made
 from zoo_builtin.tokenizers.formats.reading import (
-    FileError,
     Vocabulary,
     check_gaps,
     check_names,
     check_vocab,
-    naming,
     place_specials,
-    read_json,
     read_merges,
-    read_text,
-    shown,
     spell,
     unspell,
 )
+from zoo_builtin.tokenizers.limited import FileError, naming, read_json, read_text, shown
 
 if TYPE_CHECKING:
     from zoo_builtin.tokenizers.byte_pairs import BytePairs

@@ -1,0 +1,114 @@
+"""JSON from anywhere, read within limits, and errors that say where."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+MOST_BYTES = 128 << 20
+MOST_VALUES = 3_000_000
+"""A vocabulary of half a million has fewer; a hostile file could turn each byte into an object."""
+MOST_KEYS = 1_000_000
+MOST_DIGITS = 12
+
+T = TypeVar("T")
+
+
+class FileError(ValueError):
+    """What is wrong with a file, which it names."""
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Puts a file's name before what is wrong with it, if none is there. Raises FileError."""
+    try:
+        yield
+    except FileError:
+        raise
+    except RecursionError:
+        raise FileError(f"{path}: nested too deeply") from None
+    except OSError as error:
+        raise FileError(f"{path}: {error.strerror or error}") from error
+    except ValueError as error:
+        raise FileError(f"{path}: {error}") from error
+
+
+def read_bytes(path: Path, separators: bytes = b"\n") -> bytes:
+    """A file, unless it or what it would become is too large. Raises ValueError."""
+    with path.open("rb") as file:
+        data = file.read(MOST_BYTES + 1)
+    if len(data) > MOST_BYTES:
+        raise ValueError(f"larger than {MOST_BYTES >> 20} MB, so no vocabulary")
+    if sum(data.count(separators[i : i + 1]) for i in range(len(separators))) > MOST_VALUES:
+        raise ValueError(f"more than {MOST_VALUES:,} values, so no vocabulary")
+    return data
+
+
+def read_text(path: Path, separators: bytes = b"\n") -> str:
+    try:
+        return read_bytes(path, separators).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"not UTF-8 (byte {error.start:,})") from None
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object, no key of which is there twice. Raises ValueError."""
+    text = read_text(path, b",[{")
+    if text.count(":") > MOST_KEYS:
+        raise ValueError(f"more than {MOST_KEYS:,} keys, so no vocabulary")
+    try:
+        data = json.loads(text, object_pairs_hook=unique, parse_int=integer, parse_constant=refuse)
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise ValueError(f"not JSON: {error.msg} ({where})") from None
+    if not isinstance(data, dict):
+        raise ValueError(f"a JSON object is expected, not {shown(data)}")
+    return data
+
+
+def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    data = dict(pairs)
+    if len(data) < len(pairs):
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise ValueError(f"the key {shown(key)} is there twice")
+            seen.add(key)
+    return data
+
+
+def integer(digits: str) -> int:
+    if len(digits) > MOST_DIGITS:
+        raise ValueError(f"the number {digits:.20}… has {len(digits):,} digits")
+    return int(digits)
+
+
+def refuse(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number of JSON's")
+
+
+def field(data: Mapping[str, Any], key: str, kind: type[T], inside: str = "") -> T:
+    """A value of JSON, if it is there and has the right type. Raises ValueError."""
+    value = data.get(key)
+    if type(value) is not kind:
+        raise ValueError(f"{inside}{key} must be {TYPES[kind]}, not {shown(value)}")
+    return value
+
+
+TYPES = {dict: "an object", list: "a list", str: "a string", int: "an integer", bool: "a boolean"}
+
+
+def shown(value: object) -> str:
+    """A value in an error, short whatever it is.
+
+    >>> shown([1, 2]), shown("abc")
+    ('a list of 2', "'abc'")
+    """
+    if isinstance(value, (list, dict)):
+        return f"{'a list' if isinstance(value, list) else 'an object'} of {len(value)}"
+    if isinstance(value, (str, bytes)) and len(value) > 60:
+        return f"{value[:60]!r}…"
+    return "null" if value is None else f"{value!r:.80}"
