@@ -13,6 +13,7 @@ MOST_VALUES = 3_000_000
 """A vocabulary of half a million has fewer; a hostile file could turn each byte into an object."""
 MOST_KEYS = 1_000_000
 MOST_DIGITS = 12
+BLOCK = 1 << 20
 
 T = TypeVar("T")
 
@@ -38,13 +39,15 @@ def naming(path: Path) -> Iterator[None]:
 
 def read_bytes(path: Path, separators: bytes = b"\n") -> bytes:
     """A file, unless it or what it would become is too large. Raises ValueError."""
+    data = bytearray()
     with path.open("rb") as file:
-        data = file.read(MOST_BYTES + 1)
-    if len(data) > MOST_BYTES:
-        raise ValueError(f"larger than {MOST_BYTES >> 20} MB, so no vocabulary")
+        while block := file.read(BLOCK):  # one read of the most takes that much, whatever the size
+            data += block
+            if len(data) > MOST_BYTES:
+                raise ValueError(f"larger than {MOST_BYTES >> 20} MB, so no vocabulary")
     if sum(data.count(separators[i : i + 1]) for i in range(len(separators))) > MOST_VALUES:
         raise ValueError(f"more than {MOST_VALUES:,} values, so no vocabulary")
-    return data
+    return bytes(data)
 
 
 def read_text(path: Path, separators: bytes = b"\n") -> str:
