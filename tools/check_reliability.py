@@ -24,7 +24,10 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).parents[1]
 COPIED = ("core", "plugins", "tests", "recipes", "pyproject.toml", "README.md")
-DISK_TESTS = ("test_failing_disk.py", "test_checkpoint.py", "test_damage.py", "test_hostile.py")
+DISK_TESTS = (
+    *("test_failing_disk.py", "test_checkpoint.py", "test_damage.py", "test_hostile.py"),
+    "test_checkpoint_machine.py",
+)
 
 
 class Mutation(NamedTuple):

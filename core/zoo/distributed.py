@@ -1,4 +1,4 @@
-"""One process or many: who this one is, and how the others are started."""
+"""One process or many: what they share, and how several are started."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from torch.distributed.distributed_c10d import PrefixStore
 from torch.distributed.rendezvous import rendezvous
 
 from zoo.errors import ZooError
-from zoo.launcher import attempt, local_rank, rank, world_size
+from zoo.launcher import attempt, rank, world_size
 from zoo.watchdog import Watchdog
 
 # The first rank prepares the data while the others wait.
@@ -33,7 +33,6 @@ class Group:
 
     rank: int = 0
     world: int = 1
-    local_rank: int = 0
     watchdog: Watchdog = field(default_factory=Watchdog)
 
     @property
@@ -94,7 +93,7 @@ def process_group(device: torch.device) -> Iterator[Group]:
         )
         try:
             watchdog.peers = processes_here(world)
-            yield Group(rank(), world, local_rank(), watchdog)
+            yield Group(rank(), world, watchdog)
         finally:
             dist.destroy_process_group()
 
@@ -140,8 +139,11 @@ def launch(n_processes: int, arguments: Sequence[str]) -> int:
 def cause(codes: Sequence[int]) -> int:
     """Of the exit codes of processes that ended badly the one that says why.
 
-    When one dies, the others are lost without it (2) or told to end.
+    When one dies, the others are lost without it (2, as after any error) or told to end (143).
+
+    >>> cause([2, -9]), cause([143, 2]), cause([143, -15])
+    (137, 2, 143)
     """
     shells = [128 - code if code < 0 else code for code in codes]
-    followed = (2, 128 + signal.SIGTERM)
-    return next((code for code in shells if code not in followed), shells[0])
+    least_telling = (2, 128 + signal.SIGTERM)
+    return max(shells, key=lambda code: -least_telling.index(code) if code in least_telling else 1)

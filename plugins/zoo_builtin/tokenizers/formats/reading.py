@@ -19,8 +19,6 @@ class Vocabulary(NamedTuple):
     ignore_merges: bool
 
 
-# ── vocabularies ──────────────────────────────────────────────────────────────────────────────────
-
 PRINTABLE = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
 OTHERS = sorted(set(range(256)) - set(PRINTABLE))
 SPELLING = {byte: byte for byte in PRINTABLE} | {b: 256 + i for i, b in enumerate(OTHERS)}
