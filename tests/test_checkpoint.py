@@ -403,7 +403,10 @@ def test_the_best_and_the_newest_are_kept(tmp_path: Path) -> None:
     assert checkpoint.all_in(tmp_path) == [paths[4], paths[5]]
     checkpoint.prune(tmp_path, keep=0)
     assert checkpoint.all_in(tmp_path) == [paths[4], paths[5]]
-    assert (tmp_path / "LATEST").read_text() == "step-00000005\n"
+    paths.append(save(tmp_path, 6))
+    checkpoint.prune(tmp_path, keep=0)
+    assert checkpoint.all_in(tmp_path) == [paths[5], paths[6]]
+    assert (tmp_path / "LATEST").read_text() == "step-00000006\n"
 
 
 def test_a_damaged_checkpoint_does_not_count_and_is_set_aside(tmp_path: Path) -> None:

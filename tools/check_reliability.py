@@ -89,7 +89,7 @@ MUTATIONS = [
     Mutation(CHECKPOINT, "if path.is_symlink() or path.parent.is_symlink():", "if False:"),
     Mutation(CHECKPOINT, "        if outside(name):", "        if False:"),
     Mutation(CHECKPOINT, "or step_of(folder) not in (None, step)", ""),
-    Mutation(CHECKPOINT, "max(keep, LEAST_KEPT) and folder != best", "keep and folder != best"),
+    Mutation(CHECKPOINT, "    keep = max(keep, LEAST_KEPT)\n", ""),
     Mutation(
         CHECKPOINT, "        try:\n            verify(folder)\n", "        try:\n            pass\n"
     ),

@@ -270,12 +270,13 @@ def prune(dir: Path, keep: int, best: Path | None = None) -> list[Path]:
     Where any are to be removed, those that are kept are verified; a damaged one is set aside and
     doesn't count. Returns where such ones are now.
     """
+    keep = max(keep, LEAST_KEPT)
     found = all_in(dir)
-    if len(found) <= max(keep, LEAST_KEPT):  # reading them all would be for nothing
+    if len(found) <= keep:  # reading them all would be for nothing
         return []
     bad, whole = [], 0
     for folder in reversed(found):
-        if whole >= max(keep, LEAST_KEPT) and folder != best:
+        if whole >= keep and folder != best:
             with suppress(PermissionError):  # Windows, while a file of it is mapped: next time
                 remove_folder(folder)
             continue
@@ -285,7 +286,7 @@ def prune(dir: Path, keep: int, best: Path | None = None) -> list[Path]:
             bad.append(set_aside(folder))
             warnings.warn(f"{error}; it is now {bad[-1].name}", stacklevel=2)
         else:
-            whole += folder != best or whole < max(keep, LEAST_KEPT)
+            whole += 1
     return bad
 
 
