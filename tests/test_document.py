@@ -45,6 +45,7 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
         ("x = " + "[" * 10_000, "a.toml:1: nested too deeply"),
         ("zoo = 1\nx = " + "1" * 5_000, "a.toml:2: a number of 5,000 digits"),
         ("zoo = 1\n\nextends = ''", "a.toml:3: extends: is no name: write a recipe's"),
+        ('extends = "a\\nb"', "a.toml:1: extends: is no name: write a recipe's"),
         ("extends = 'b.toml'", "a.toml:1: extends: b.toml: no such file"),
         ("extends = 3", "a.toml:1: extends: expected the file name of a recipe, got 3"),
         ("extends = 'a.toml'", "a.toml:1: extends: goes in a circle: a.toml → a.toml"),

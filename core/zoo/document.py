@@ -102,7 +102,7 @@ def read_chain(path: Path, below: tuple[tuple[Path, Path], ...] = ()) -> tuple[s
     if not isinstance(extends.value, str):
         message = f"expected the file name of a recipe, got {show(extends.plain())}"
         extends.origin.refuse(("extends",), message)
-    if not extends.value or "\0" in extends.value:
+    if not extends.value or any(letter < " " for letter in extends.value):
         extends.origin.refuse(
             ("extends",), "is no name: write a recipe's file name, or leave it out"
         )
