@@ -25,6 +25,7 @@ from zoo.errors import ZooError
 from zoo.interrupts import Interrupted, Interrupts
 from zoo.lock import only_this
 from zoo.model import Scored
+from zoo.products import ROUTES, float32_products
 from zoo.run import LOCK
 from zoo.trainer import Trainer, plan_batch
 
@@ -178,6 +179,19 @@ class TestResuming:
         run = interrupt(lambda: zoo.train(tiny(*changes)), 5)
         runner.resume(run)
         assert losses(run) == losses(undisturbed.dir)
+
+    @pytest.mark.parametrize("began", ["highest", "medium"])
+    def test_multiplies_as_it_began(self, began: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        routes = {
+            precision: route for route, precision in ROUTES.items() if route.startswith("float32")
+        }
+        found = {"route": routes.pop(began)}
+        monkeypatch.setattr("zoo.device.float32_route", lambda: found["route"])
+        with float32_products(began):  # as it was before, afterwards
+            run = interrupt(lambda: zoo.train(tiny()), 4)
+            (found["route"],) = routes.values()  # measured again, on a busier machine
+            runner.resume(run)
+            assert torch.get_float32_matmul_precision() == began
 
     def test_twice(self) -> None:
         undisturbed = zoo.train(tiny())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -53,11 +54,15 @@ def test_a_signal_at_any_moment(
     Path("tiny.toml").write_text(RECIPE, encoding="utf-8")
     arguments = ("tiny.toml", *BPE, *OFTEN, f"--nproc={nproc}")
     train(*arguments, "--out=undisturbed")
+    measured = Path(os.environ["ZOO_CACHE"]) / "products"
     rng = random.Random(nproc)
     for n in range(COUNT):
         run = Path(f"run-{n}")
-        # Each with a cache of its own, so that the tokenizer is trained in it.
-        monkeypatch.setenv("ZOO_CACHE", str(tmp_path / f"cache-{n}"))
+        # Each with a cache of its own, so that the tokenizer is trained in it; but new runs that
+        # measure how to multiply may find otherwise.
+        cache = tmp_path / f"cache-{n}"
+        shutil.copytree(measured, cache / "products")
+        monkeypatch.setenv("ZOO_CACHE", str(cache))
         number = rng.choice([*CODES])
         moment = rng.uniform(0, LONGEST)
         process = started("train", *arguments, "--out", str(run), start_new_session=True)

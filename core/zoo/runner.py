@@ -49,19 +49,21 @@ def resume(run: str | Path | Run) -> Run:
 
 
 def _run(recipe: Recipe, *, out: Path | None, resumed: Run | None) -> Run:
+    kept = resumed.checkpoint.state if resumed is not None else {}
     device = choose_device(recipe.train.device)
-    prepare_device(device)
+    prepare_device(device, kept.get("products"))
     with Interrupts() as interrupts, process_group(device) as group, ExitStack() as held:
         if resumed is not None and group.is_first:
             held.enter_context(only_this(resumed.dir / LOCK, str(resumed.dir)))
             leave_behind_later(resumed)
+        # Not measured anew by a resumed run or by each rank, which might fall otherwise.
+        products = group.from_first(torch.get_float32_matmul_precision())
+        torch.set_float32_matmul_precision(products)
         precision = group.from_first(
-            resumed.checkpoint.state["precision"]  # not measured anew, which might fall otherwise
-            if resumed is not None
-            else choose_precision(recipe.train.precision, device)
+            kept["precision"] if kept else choose_precision(recipe.train.precision, device)
         )
         tokens = _prepare(recipe, group, resumed)
-        compiled = resumed.checkpoint.state.get("compiled", False) if resumed is not None else None
+        compiled = kept.get("compiled", False) if kept else None
         trainer = trainer_for(recipe, tokens, group, device, precision, compiled)
         if resumed is not None:
             restore(trainer, resumed)
@@ -73,9 +75,8 @@ def _run(recipe: Recipe, *, out: Path | None, resumed: Run | None) -> Run:
             )
         session = Session(recipe, trainer, run_dir)
         if resumed is not None:
-            session.best = resumed.checkpoint.state["best"]
-            session.valid = resumed.checkpoint.state["valid"]
-            session.clock.go_on(resumed.checkpoint.state["seconds"])
+            session.best, session.valid = kept["best"], kept["valid"]
+            session.clock.go_on(kept["seconds"])
         with interrupts.deferred():
             session.loop(interrupts)
         return session.run()

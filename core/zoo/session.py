@@ -203,6 +203,7 @@ class Session:
                 "valid": self.valid,
                 "data": trainer.data.key,
                 "precision": trainer.precision,
+                "products": torch.get_float32_matmul_precision(),
                 "compiled": trainer.compiled,
                 "optimizer": numbers,
                 "plugins": self.recipe.plugins,
