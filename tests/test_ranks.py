@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from commands import RECIPE, posix
+from small_runs import losses
 
 from zoo import checkpoint
 from zoo.watchdog import HUNG
@@ -45,8 +46,10 @@ class Breaks(nn.Module):
             if here and first and not done and int(self.calls) == int(os.environ.get("AT", "-1")):
                 done.append(True)
                 what = os.environ["WHAT"]
-                if what == "nan":
+                if what == "loss":
                     x = x * float("nan")
+                elif what == "weight":
+                    self.weight.data[0] = float("inf")
                 elif what == "raise":
                     raise OSError("broken on purpose")
                 elif what == "hang":
@@ -117,14 +120,6 @@ def torchrun(*args: str, **environment: str) -> subprocess.CompletedProcess[str]
     )
 
 
-def losses(run: str) -> dict[int, float]:
-    lines = (Path(run) / "metrics.jsonl").read_text().splitlines()
-    records = [json.loads(line) for line in lines]
-    found = {r["step"]: r["loss"] for r in records if r["event"] == "train"}
-    assert len(found) == sum(r["event"] == "train" for r in records)  # no step twice
-    return found
-
-
 def digest(run: str | Path) -> str:
     """Of the final weights."""
     newest = checkpoint.newest(Path(run) / "checkpoints")
@@ -150,11 +145,14 @@ def no_orphans() -> None:
         time.sleep(0.1)
 
 
-def test_a_nan_on_one_rank_stops_all_before_the_update() -> None:
-    done = zoo_train("tiny.toml", *SETTINGS, "--nproc=2", "--out=run", AT="5", WHAT="nan")
+@pytest.mark.parametrize("what", ["loss", "weight"])
+def test_what_is_not_finite_on_one_rank_stops_all_before_the_update(what: str) -> None:
+    done = zoo_train("tiny.toml", *SETTINGS, "--nproc=2", "--out=run", AT="5", WHAT=what)
     assert done.returncode == 2, done.stderr
     assert "step 4 (rows 32 to 39" in done.stderr
     assert "stopped before the update" in done.stderr
+    named = re.search(r", and (\S+) not finite", done.stderr)
+    assert (named and named[1]) == ("blocks.0.attention_norm.weight" if what == "weight" else None)
     newest = checkpoint.newest(Path("run/checkpoints"))
     assert newest is not None
     assert newest.step == 4

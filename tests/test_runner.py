@@ -6,7 +6,6 @@ import errno
 import json
 import math
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -18,64 +17,18 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from small_runs import RECIPE, interrupt, losses, somewhere, tiny, weights
 
 import zoo
 from zoo import checkpoint, runner
 from zoo.errors import ZooError
 from zoo.interrupts import Interrupted, Interrupts
 from zoo.lock import only_this
-from zoo.model import Scored
 from zoo.products import ROUTES, float32_products
 from zoo.run import LOCK
 from zoo.trainer import Trainer, plan_batch
 
-RECIPE = """\
-zoo = 1
-data.corpus = { name = "stories", max_bytes = 60_000, valid_bytes = 15_000 }
-tokenizer = { name = "byte" }
-optimizer = { name = "adamw", lr = 3e-3 }
-scheduler = { name = "cosine", warmup = 2 }
-
-[model]
-d_model = 16
-n_layers = 2
-n_heads = 2
-max_seq_len = 32
-
-[train]
-steps = 12
-batch_tokens = 256
-micro_batch = 2
-eval_every = 4
-eval_tokens = 512
-checkpoint_every = 4
-log_every = 1
-precision = "float32"
-device = "cpu"
-observers = ["jsonl"]
-"""
-
-
-@pytest.fixture(autouse=True)
-def somewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "tiny.toml").write_text(RECIPE)
-
-
-def tiny(*overrides: str) -> zoo.Recipe:
-    return zoo.load_recipe("tiny.toml", overrides)
-
-
-def losses(run: Path | str, event: str = "train") -> dict[int, float]:
-    lines = Path(run, "metrics.jsonl").read_text().splitlines()
-    records = [json.loads(line) for line in lines]
-    steps = [r["step"] for r in records if r["event"] == event]
-    assert steps == sorted(set(steps)), "a step stands twice"
-    return {r["step"]: r["loss"] for r in records if r["event"] == event}
-
-
-def weights(run: Path | str) -> dict[str, torch.Tensor]:
-    return zoo.open_run(run).checkpoint.model
+__all__ = ["somewhere"]  # fixtures
 
 
 class TestARun:
@@ -141,23 +94,6 @@ class TestARun:
         assert text.startswith("Once")
         assert text == zoo.open_run().generate("Once", max_new_tokens=20, seed=1)
         assert text != run.generate("Once", max_new_tokens=20, seed=2)
-
-
-def interrupt(train: Callable[[], object], step: int) -> Path:
-    """Sends SIGTERM in the middle of a step and returns the folder of the run, which was saved."""
-    plain = Trainer.train_step
-
-    def train_step(self: Trainer, stopping: bool = False) -> tuple[dict[str, float], bool]:
-        if self.step == step:
-            signal.raise_signal(signal.SIGTERM)
-        return plain(self, stopping)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Trainer, "train_step", train_step)
-        with pytest.raises(Interrupted, match=r"zoo train --resume") as stopped:
-            train()
-    assert stopped.value.exit_code == 143
-    return max(Path("runs").iterdir(), key=lambda run: run.stat().st_mtime_ns)
 
 
 class TestResuming:
@@ -251,63 +187,6 @@ class TestSpeed:
         assert records[-1]["seconds"] < whole - 2 * 12 * slow
         told = sum(256 / record["tokens_per_s"] for record in records)
         assert told == pytest.approx(records[-1]["seconds"])
-
-
-def score_times(factor: float, at: Callable[[int], bool]) -> Callable[..., Scored]:
-    """``Trainer._score`` whose training loss is multiplied at some steps."""
-    plain = Trainer._score
-
-    def score(self: Trainer, model: Any, *given: Any) -> Scored:
-        scored = plain(self, model, *given)
-        broken = torch.is_grad_enabled() and at(self.step)
-        return scored._replace(total=scored.total * factor) if broken else scored
-
-    return score
-
-
-class TestBlowingUp:
-    @pytest.mark.parametrize("factor", [math.inf, math.nan])
-    def test_stops_before_the_update_and_names_the_step(
-        self, factor: float, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(Trainer, "_score", score_times(factor, lambda step: step == 6))
-        with pytest.raises(ZooError, match=r"step 6 \(rows 48 to 55.*stopped before the update"):
-            zoo.train(tiny())
-        run = zoo.open_run("runs/tiny-1")
-        assert run.checkpoint.step == 4
-        assert all(torch.isfinite(t).all() for t in run.checkpoint.model.values())
-        assert max(losses(run.dir)) == 6
-
-    def test_a_gradient_that_is_not_finite_is_told_by_name(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        plain = Trainer._synchronised
-
-        def poisoned(self: Trainer, last: bool) -> Any:
-            if self.step == 3:
-                self.model.get_parameter("head.weight").register_hook(lambda g: g * math.nan)
-            return plain(self, last)
-
-        monkeypatch.setattr(Trainer, "_synchronised", poisoned)
-        with pytest.raises(ZooError, match=r"gradient norm nan, not finite for head\.weight: "):
-            zoo.train(tiny())
-
-    def test_skips_the_update_where_the_recipe_says_so(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(Trainer, "_score", score_times(math.nan, lambda step: step in (3, 6)))
-        with pytest.warns(UserWarning, match="skipped") as told:
-            run = zoo.train(tiny("train.on_nonfinite=skip"))
-        assert [re.match(r"step \d+", str(one.message))[0] for one in told] == ["step 3", "step 6"]
-        assert run.checkpoint.step == 12
-        assert [step for step, loss in losses(run.dir).items() if loss is None] == [4, 7]
-        assert math.isfinite(run.summary["valid_loss"])
-
-    @pytest.mark.filterwarnings("ignore:step")
-    def test_does_not_skip_for_ever(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(Trainer, "_score", score_times(math.nan, lambda step: step > 0))
-        with pytest.raises(ZooError, match=r"step 10 .* 10th step in a row"):
-            zoo.train(tiny("train.on_nonfinite=skip"))
 
 
 class TestFailingSaves:

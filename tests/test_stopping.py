@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import shutil
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from commands import RECIPE, posix, started
+from small_runs import losses
 
 from zoo import checkpoint
 
@@ -31,12 +31,6 @@ OFTEN = (
     "--set",
     "train.log_every=1",
 )
-
-
-def losses(run: Path) -> dict[int, float]:
-    path = run / "metrics.jsonl"
-    records = [json.loads(line) for line in path.open()] if path.exists() else []
-    return {r["step"]: r["loss"] for r in records if r["event"] == "train"}
 
 
 def train(*args: str, seconds: float = 200) -> None:

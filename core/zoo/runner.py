@@ -153,3 +153,4 @@ def restore(trainer: Trainer, run: Run) -> None:
         trainer.optimizers, trainer.names, saved.optimizer, saved.state["optimizer"]
     )
     trainer.step = saved.state["step"]
+    trainer.skipped_in_a_row = saved.state.get("skipped", 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import platform
 import signal
 import time
@@ -182,10 +183,10 @@ class Session:
 
     def best_now(self) -> dict[str, Any] | None:
         """The best evaluation of those after which a checkpoint was saved, this step's included."""
-        evaluated_now = self.valid.get("step") == self.trainer.step
-        if evaluated_now and (self.best is None or self.valid["loss"] < self.best["loss"]):
-            return self.valid
-        return self.best
+        if self.valid.get("step") != self.trainer.step or not math.isfinite(self.valid["loss"]):
+            return self.best
+        better = self.best is None or self.valid["loss"] < self.best["loss"]
+        return self.valid if better else self.best
 
     def write_checkpoint(self, checkpoints: Path, best: dict[str, Any] | None) -> Path:
         trainer = self.trainer
@@ -203,6 +204,7 @@ class Session:
                 "valid": self.valid,
                 "data": trainer.data.key,
                 "precision": trainer.precision,
+                "skipped": trainer.skipped_in_a_row,
                 "products": torch.get_float32_matmul_precision(),
                 "compiled": trainer.compiled,
                 "optimizer": numbers,
@@ -270,6 +272,9 @@ class Session:
         write_atomically(self.dir / "run.json", (json.dumps(about, indent=2) + "\n").encode())
 
     def write_summary(self, summary: dict[str, Any]) -> None:
+        for name in ("valid_loss", "bits_per_byte"):
+            if not math.isfinite(summary[name] or 0.0):  # JSON has no such numbers
+                summary = {**summary, name: None}
         write_atomically(self.dir / SUMMARY, (json.dumps(summary, indent=2) + "\n").encode())
 
     def run(self) -> Run:

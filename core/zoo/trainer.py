@@ -99,7 +99,7 @@ class Trainer:
         self.seed = settings.seed
         self.clip = settings.clip
         self.on_nonfinite = settings.on_nonfinite
-        self._skipped_in_a_row = 0
+        self.skipped_in_a_row = 0
         self.total_steps = recipe.total_steps
         self.step = 0
 
@@ -185,7 +185,7 @@ class Trainer:
         norm = clip_grad_norm_([p.tensor for p in self.params], self.clip or math.inf).item()
         if math.isfinite(loss) and math.isfinite(norm):
             self._update(stats)
-            self._skipped_in_a_row = 0
+            self.skipped_in_a_row = 0
         else:
             self._skip(loss, norm)
         self.step += 1
@@ -200,29 +200,42 @@ class Trainer:
 
     def _skip(self, loss: float, norm: float) -> None:
         """Leaves the weights as they are, or raises: every rank sees the same and does the same."""
-        bad = [p.name for p in self.params if not has_finite_gradient(p.tensor)]
-        self._skipped_in_a_row += 1
+        self.skipped_in_a_row += 1
         first = self.step * self.plan.rows
         told = (
             f"step {self.step} (rows {first} to {first + self.plan.rows - 1} of the text's order): "
             f"loss {loss}, gradient norm {norm}"
         )
-        if bad:
-            told += f", not finite for {', '.join(bad[:3])}{' …' if len(bad) > 3 else ''}"
+        if broken := self._not_finite(lambda param: param.detach()):
+            raise ZooError(
+                f"{told}, and {broken} not finite: stopped before the update; what is saved is "
+                "finite. If this comes again from the last checkpoint, a lower learning rate may "
+                "help; if not, the machine may be at fault"
+            )
+        if bad := self._not_finite(lambda param: param.grad):
+            told += f", not finite for {bad}"
         if self.on_nonfinite == "stop":
             raise ZooError(
                 f"{told}: stopped before the update. A lower learning rate, a longer warm-up or "
                 'train.clip may help; train.on_nonfinite = "skip" goes on without such steps'
             )
-        if self._skipped_in_a_row >= SKIPPED_AT_MOST:
+        if self.skipped_in_a_row >= SKIPPED_AT_MOST:
             raise ZooError(
-                f"{told}: the {self._skipped_in_a_row}th step in a row; the run will not recover. "
+                f"{told}: the {self.skipped_in_a_row}th step in a row; the run will not recover. "
                 "Go on from an earlier checkpoint, with a lower learning rate"
             )
         for optimizer in self.optimizers:
             optimizer.zero_grad(set_to_none=True)
         if self.group.is_first:
             warnings.warn(f"{told}: skipped", stacklevel=2)
+
+    def _not_finite(self, tensor_of: Callable[[Tensor], Tensor | None]) -> str:
+        """The names of the parameters of which this is not finite, on any rank."""
+        tensors = [tensor_of(param.tensor) for param in self.params]
+        here = [tensor is not None and not tensor.isfinite().all() for tensor in tensors]
+        anywhere = self.group.sum_(torch.tensor(here, dtype=torch.int64))
+        names = [self.params[index].name for index in anywhere.nonzero().flatten().tolist()]
+        return ", ".join(names[:3]) + (" …" if len(names) > 3 else "")
 
     @torch.no_grad()
     def evaluate(self, stopping: Callable[[], bool] = lambda: False) -> dict[str, float] | None:
@@ -320,7 +333,3 @@ def add_stats(into: dict[str, dict[str, Tensor]], new: Mapping[str, Mapping[str,
         sums = into.setdefault(path, {})
         for name, value in values.items():
             sums[name] = sums[name] + value.detach() if name in sums else value.detach().clone()
-
-
-def has_finite_gradient(param: Tensor) -> bool:
-    return param.grad is None or bool(param.grad.isfinite().all())
