@@ -77,7 +77,8 @@ class Durable:
     """What a disk still holds after the power was lost, if nothing counts that wasn't synced.
 
     A file's content is that of its last fsync, a folder's entries are those of the folder's.
-    ``after_loss`` with ``names=True`` is the other extreme: all names survive, contents don't.
+    ``after_loss`` with ``names=True`` is the other extreme: all names and sizes survive, and where
+    contents don't, there are zeros.
     """
 
     def __init__(self, root: Path) -> None:
@@ -119,7 +120,8 @@ class Durable:
             shutil.copytree(self.root, copy)
             for path in self.root.rglob("*"):
                 if path.is_file():
-                    kept = self.contents.get(path.stat().st_ino, b"")
+                    there, kept = path.stat(), self.contents.get(path.stat().st_ino, b"")
+                    kept = kept[: there.st_size].ljust(there.st_size, b"\0")
                     (copy / path.relative_to(self.root)).write_bytes(kept)
         else:
             self._write(self.root.stat().st_ino, copy)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,8 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zoo import ZooError, data, tokens
+from zoo.distributed import Group
 from zoo.permutation import keyed_number, permute
 from zoo.tokens import Tokens, TokenWriter
+from zoo.trainer import Trainer, plan_batch
+
+STEPS = int(os.environ.get("ZOO_TEST_STEPS", "300"))  # tools/check_reliability.py: 10,000
 
 # ── The permutation ───────────────────────────────────────────────────────────────────────────────
 
@@ -195,23 +201,34 @@ def test_epochs_and_seeds_read_in_different_orders(tmp_path: Path) -> None:
     assert len(orders) == 6
 
 
+def global_batch(stored: Tokens, step: int, world: int) -> np.ndarray:
+    """The rows that the trainers of so many processes take together: (12, 17) int64."""
+    shares = []
+    for rank in range(world):
+        trainer: Any = SimpleNamespace(
+            group=Group(rank, world),
+            plan=plan_batch(12 * 16, 16, world, micro_batch=1),
+            data=SimpleNamespace(train=stored),
+            seed=5,
+            _to_device=lambda rows: rows,
+        )
+        shares.append(Trainer._rows(trainer, step))
+    assert {len(share) for share in shares} == {12 // world}
+    return np.concatenate(shares)
+
+
 @pytest.mark.parametrize("world", [1, 2, 3, 4, 6, 12])
-@pytest.mark.parametrize("step", [0, 1, 10, 10**9])
 def test_a_step_has_the_same_rows_however_many_processes_share_them(
-    tmp_path: Path, world: int, step: int
+    tmp_path: Path, world: int
 ) -> None:
-    stored = counting(tmp_path, 400)
-    settings: dict[str, Any] = {"seed": 5, "step": step, "n_rows": 12, "length": 16}
-    whole = data.batch(stored, rows=range(12), **settings)
-    each = 12 // world
-    shares = [
-        data.batch(stored, rows=range(rank * each, (rank + 1) * each), **settings)
-        for rank in range(world)
-    ]
-    assert np.array_equal(np.concatenate(shares), whole)
+    stored = counting(tmp_path, 4000)
+    whole = data.batch(stored, seed=5, step=0, n_rows=12, rows=range(12), length=16)
     assert whole.shape == (12, 17)
     assert whole.dtype == np.int64
     assert (np.diff(whole, axis=1) == 1).all()  # each row is a piece of the text
+    for step in (*range(STEPS), 10**9):
+        whole = data.batch(stored, seed=5, step=step, n_rows=12, rows=range(12), length=16)
+        assert np.array_equal(global_batch(stored, step, world), whole), step
 
 
 def test_batches_follow_each_other_without_gaps(tmp_path: Path) -> None:

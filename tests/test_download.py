@@ -2,113 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import random
 import socket
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import suppress
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from misbehaving_server import CONTENT, SHA256, Behaviour, behaviour, server
 
 from zoo import download as downloading
 from zoo.download import UnreachableError, download
 from zoo.errors import ZooError
 
-CONTENT = random.Random(0).randbytes(1_500_000)
-SHA256 = hashlib.sha256(CONTENT).hexdigest()
+__all__ = ["behaviour", "server"]  # fixtures
 
-
-@dataclass
-class Behaviour:
-    """What the server does, and what it was asked."""
-
-    content: bytes = CONTENT
-    sha256: str | None = SHA256
-    linked_size: int | None = None
-    etag: str = '"v1"'
-    ranges: bool = True
-    states_length: bool = True
-    drops: list[int] = field(default_factory=list)  # bytes sent before a connection is cut
-    failures: int = 0  # requests answered with 503
-    redirect: bool = False
-    asked: list[tuple[str, str]] = field(default_factory=list)  # (path, range)
-
-
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    behaviour: Behaviour
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
-
-    def do_GET(self) -> None:
-        does, asked = self.behaviour, self.headers.get("Range", "")
-        self.close_connection = True
-        does.asked.append((self.path, asked))
-        if does.failures:
-            does.failures -= 1
-            self.send_error(503)
-        elif does.redirect and not self.path.endswith("/cdn"):
-            self.send_response(302)
-            self.send_header("Location", "/cdn")
-            self.state_content()
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-        else:
-            self.send_file(asked)
-
-    def state_content(self) -> None:
-        if self.behaviour.sha256:
-            self.send_header("X-Linked-Etag", f'"{self.behaviour.sha256}"')
-        if self.behaviour.linked_size is not None:
-            self.send_header("X-Linked-Size", str(self.behaviour.linked_size))
-
-    def send_file(self, asked: str) -> None:
-        does = self.behaviour
-        body = does.content
-        if asked and does.ranges:
-            start, stop = (int(x) for x in asked.removeprefix("bytes=").split("-"))
-            body = body[start : stop + 1]
-            self.send_response(206)
-            total = len(does.content)
-            self.send_header("Content-Range", f"bytes {start}-{start + len(body) - 1}/{total}")
-        else:
-            self.send_response(200)
-        if not does.redirect:
-            self.state_content()
-        self.send_header("ETag", does.etag)
-        if does.states_length:
-            self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        if does.drops and asked != "bytes=0-0":
-            body = body[: does.drops.pop(0)]
-        with suppress(OSError):  # a client that has read enough hangs up
-            self.wfile.write(body)
-
-
-@pytest.fixture
-def behaviour() -> Behaviour:
-    return Behaviour()
-
-
-@pytest.fixture
-def server(behaviour: Behaviour, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    monkeypatch.setattr(downloading, "PAUSES", (0.01, 0.01))
-    for name in ("ZOO_OFFLINE", "http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-    handler = type("BehavingHandler", (Handler,), {"behaviour": behaviour})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
-        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield f"http://127.0.0.1:{running.server_address[1]}"
-        running.shutdown()
-        thread.join()
+OFFSETS = [0, 1, 1 << 18, len(CONTENT) - 1, *random.Random(1).sample(range(len(CONTENT)), 16)]
 
 
 def transfers(behaviour: Behaviour) -> list[str]:
@@ -137,7 +47,7 @@ def test_first_bytes_only(
     assert (tmp_path / "data.bin").read_bytes() == CONTENT[:first]
 
 
-@pytest.mark.parametrize("drop", [1, 5000, 1 << 18, 1_499_999])
+@pytest.mark.parametrize("drop", OFFSETS)
 @pytest.mark.parametrize("ranges", [True, False])
 def test_goes_on_after_a_drop(
     server: str, behaviour: Behaviour, tmp_path: Path, drop: int, ranges: bool
@@ -148,6 +58,24 @@ def test_goes_on_after_a_drop(
     assert (tmp_path / "data.bin").read_bytes() == CONTENT
     last = len(CONTENT) - 1
     assert transfers(behaviour) == [f"bytes=0-{last}", f"bytes={drop}-{last}"]
+
+
+def test_drops_of_every_connection_are_survived_while_something_arrives(
+    server: str, behaviour: Behaviour, tmp_path: Path
+) -> None:
+    behaviour.drops = [len(CONTENT) // 20] * 25
+    download(f"{server}/data.bin", tmp_path / "data.bin")
+    assert (tmp_path / "data.bin").read_bytes() == CONTENT
+    assert len(transfers(behaviour)) == 20
+
+
+def test_an_answer_that_begins_elsewhere_is_refused(
+    server: str, behaviour: Behaviour, tmp_path: Path
+) -> None:
+    behaviour.drops, behaviour.shifted = [1000], True
+    with pytest.raises(ZooError, match="byte 1000 was asked for, but the answer starts at 1001"):
+        download(f"{server}/data.bin", tmp_path / "data.bin")
+    assert not (tmp_path / "data.bin").exists()
 
 
 @pytest.mark.parametrize("drop", [1, 300_000, 1_499_999])
@@ -250,8 +178,12 @@ def test_length_and_hash_of_the_first_response_hold_through_a_redirect(
         download(f"{server}/data.bin", tmp_path / "again.bin")
 
 
-def test_clients_at_once_all_succeed_and_never_show_a_part(server: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("drops", [0, 6])
+def test_clients_at_once_all_succeed_and_never_show_a_part(
+    server: str, behaviour: Behaviour, tmp_path: Path, drops: int
+) -> None:
     path = tmp_path / "data.bin"
+    behaviour.drops = OFFSETS[-drops:] if drops else []
     problems: list[object] = []
 
     def client() -> None:

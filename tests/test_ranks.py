@@ -159,6 +159,28 @@ def test_what_is_not_finite_on_one_rank_stops_all_before_the_update(what: str) -
     no_orphans()
 
 
+GOODBYE = """
+import atexit, sys
+
+
+class Last:
+    def __del__(self, write=os.write):
+        write(1, b"taken apart, ")
+
+
+sys.last_of_all = Last()
+atexit.register(os.write, 1, b"goodbye, ")
+"""
+
+
+def test_processes_of_a_group_end_before_python_takes_itself_apart() -> None:
+    Path("plugin.py").write_text(PLUGIN + GOODBYE)
+    done = zoo_train("tiny.toml", *SETTINGS, "--nproc=2")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("goodbye") == 3
+    assert done.stdout.count("taken apart") == 1  # the one that started the two
+
+
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A run of two processes to which nothing happened."""

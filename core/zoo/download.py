@@ -22,7 +22,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from zoo.errors import ZooError
-from zoo.paths import sync_dir
+from zoo.paths import make_folder, sync_dir
 from zoo.progress import amount, track
 
 CONNECT_SECONDS = 5.0  # in all, name resolution included
@@ -66,7 +66,7 @@ def download(url: str, path: Path, *, first: int | None = None) -> None:
     remote = _ask(url)
     length = min(first or remote.length, remote.length)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         with _partial_file(path, remote.tag) as partial:
             digest = _fill(partial, url, remote, length)
             expected = remote.sha256 if length == remote.length else None

@@ -24,7 +24,7 @@ import numpy as np
 from zoo.errors import ZooError
 from zoo.folders import WEEK, resumed_folder, whole_folder
 from zoo.lock import only_one
-from zoo.paths import write_atomically
+from zoo.paths import make_folder, write_atomically
 from zoo.progress import amount, track
 from zoo.threads import side_by_side
 from zoo.tokens import TokenWriter, drop_after, dtype_for
@@ -63,7 +63,7 @@ def encode_corpus(corpus: Corpus, tokenizer: Tokenizer, dir: Path) -> None:
     Raises:
         ZooError: a split without documents, or text that the tokenizer can't encode.
     """
-    dir.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(dir.parent)
     waiting = f"{corpus.label}: another process is preparing the same tokens; waiting for it"
     with only_one(dir.with_name(f".{dir.name}.lock"), waiting) as locked:
         if (dir / META).exists():

@@ -62,7 +62,7 @@ def resumed_folder(folder: Path) -> Iterator[Path]:
     """
     make_folder(folder.parent)
     unfinished = folder.parent / f"{UNFINISHED}{folder.name}"
-    unfinished.mkdir(exist_ok=True)
+    make_folder(unfinished)
     unfinished.touch()  # not abandoned
     remove_abandoned(folder.parent, WEEK)
     yield unfinished
