@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 from faulty_disk import Disk, after_power_loss
 from misbehaving_server import CONTENT, behaviour, server
@@ -13,6 +15,7 @@ from preparing import Corpus, OneByOne, Recipe, files_of, own_cache, prepare
 
 from zoo import encoding
 from zoo.download import download
+from zoo.tokens import write_ids
 
 __all__ = ["behaviour", "own_cache", "server"]  # fixtures
 
@@ -59,6 +62,19 @@ def test_while_preparing(
 
 
 @EXTREMES
+def test_while_writing_ids(names: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for at in range(6):
+        root = tmp_path / f"{at}"
+        root.mkdir()
+        write = partial(write_ids, root / "ids.npy", [np.arange(100)], 300)
+        after, done = after_power_loss(root, write, monkeypatch, at=at, names=names)
+        found = after / "ids.npy"
+        assert found.exists() or not done
+        assert not found.exists() or np.load(found).tolist() == [*range(100)]
+    assert done
+
+
+@EXTREMES
 def test_while_downloading(
     names: bool, server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -71,9 +87,7 @@ def test_while_downloading(
     for at in range(len(disk.log) + 1):
         root = tmp_path / f"{at}"
         root.mkdir()
-        after, done = after_power_loss(
-            root, lambda root=root: fetch(root), monkeypatch, at=at, names=names
-        )
+        after, done = after_power_loss(root, partial(fetch, root), monkeypatch, at=at, names=names)
         found = after / "deep" / "data.bin"
         assert found.exists() or not done
         assert not found.exists() or found.read_bytes() == CONTENT
