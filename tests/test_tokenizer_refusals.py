@@ -215,7 +215,7 @@ RANKS = b"".join(base64.b64encode(bytes([byte])) + b" %d\n" % byte for byte in r
         (RANKS + base64.b64encode(b"a" * 50_000_000) + b" 256\n", "its tokens are too long"),
         (RANKS.replace(b"AA==", b"AAA="), r"no id for the byte b'\\x00'"),
         (b"[" * 100_000_000, "line 1: a token in base64 and its id"),
-        (b"\n" * 6_000_000, "more than 3,000,000 values"),
+        (b"\n" * 1_100_000, "more than 1,000,000 lines"),
         (b" " * (limited.MOST_BYTES + 1), "larger than 128 MB"),
     ],
     ids=range(20),

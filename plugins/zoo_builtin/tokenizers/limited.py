@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 MOST_BYTES = 128 << 20
+MOST_TOKENS = 1_000_000  # lines of a file, or keys
 MOST_VALUES = 3_000_000
 """A vocabulary of half a million has fewer; a hostile file could turn each byte into an object."""
-MOST_KEYS = 1_000_000
 MOST_DIGITS = 12
 BLOCK = 1 << 20
 
@@ -37,39 +37,48 @@ def naming(path: Path) -> Iterator[None]:
         raise FileError(f"{path}: {error}") from error
 
 
-def read_bytes(path: Path, separators: bytes = b"\n") -> bytes:
-    """A file, unless it or what it would become is too large. Raises ValueError."""
+def read_lines(path: Path) -> bytes:
+    """A file with a token on each line, unless it has too many. Raises ValueError."""
+    data = read_bytes(path)
+    if data.count(b"\n") > MOST_TOKENS:
+        raise ValueError(f"more than {MOST_TOKENS:,} lines, so no vocabulary")
+    return data
+
+
+def read_bytes(path: Path) -> bytes:
+    """A file, unless it is too large. Raises ValueError."""
     data = bytearray()
     with path.open("rb") as file:
         while block := file.read(BLOCK):  # one read of the most takes that much, whatever the size
             data += block
             if len(data) > MOST_BYTES:
                 raise ValueError(f"larger than {MOST_BYTES >> 20} MB, so no vocabulary")
-    if sum(data.count(separators[i : i + 1]) for i in range(len(separators))) > MOST_VALUES:
-        raise ValueError(f"more than {MOST_VALUES:,} values, so no vocabulary")
     return bytes(data)
 
 
-def read_text(path: Path, separators: bytes = b"\n") -> str:
+def as_text(data: bytes) -> str:
     try:
-        return read_bytes(path, separators).decode("utf-8-sig")
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ValueError(f"not UTF-8 (byte {error.start:,})") from None
 
 
 def read_json(path: Path) -> dict[str, Any]:
     """A JSON object, no key of which is there twice. Raises ValueError."""
-    text = read_text(path, b",[{")
-    if text.count(":") > MOST_KEYS:
-        raise ValueError(f"more than {MOST_KEYS:,} keys, so no vocabulary")
+    data = read_bytes(path)
+    if sum(map(data.count, (b",", b"[", b"{"))) > MOST_VALUES:
+        raise ValueError(f"more than {MOST_VALUES:,} values, so no vocabulary")
+    text = as_text(data)
+    if text.count(":") > MOST_TOKENS:
+        raise ValueError(f"more than {MOST_TOKENS:,} keys, so no vocabulary")
     try:
-        data = json.loads(text, object_pairs_hook=unique, parse_int=integer, parse_constant=refuse)
+        found = json.loads(text, object_pairs_hook=unique, parse_int=integer, parse_constant=refuse)
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         raise ValueError(f"not JSON: {error.msg} ({where})") from None
-    if not isinstance(data, dict):
-        raise ValueError(f"a JSON object is expected, not {shown(data)}")
-    return data
+    if not isinstance(found, dict):
+        raise ValueError(f"a JSON object is expected, not {shown(found)}")
+    return found
 
 
 def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

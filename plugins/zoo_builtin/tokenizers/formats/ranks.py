@@ -12,7 +12,7 @@ from zoo_builtin.tokenizers.base import END_OF_TEXT
 from zoo_builtin.tokenizers.formats.expressions import name_of
 from zoo_builtin.tokenizers.formats.merging import merges_of_ranks
 from zoo_builtin.tokenizers.formats.reading import Vocabulary, check_gaps, check_names, check_vocab
-from zoo_builtin.tokenizers.limited import read_bytes, shown
+from zoo_builtin.tokenizers.limited import read_lines, shown
 from zoo_builtin.tokenizers.patterns import PATTERNS
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def read(
             "a rank file doesn't say how text is cut before merging: give the pattern "
             f"({', '.join(PATTERNS)} or a regular expression)"
         )
-    ranks = read_ranks(read_bytes(path))
+    ranks = read_ranks(read_lines(path))
     if isinstance(special_tokens, Mapping):
         specials = check_specials(special_tokens)
     else:

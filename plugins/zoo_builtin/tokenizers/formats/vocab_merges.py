@@ -19,7 +19,7 @@ from zoo_builtin.tokenizers.formats.reading import (
     spell,
     unspell,
 )
-from zoo_builtin.tokenizers.limited import FileError, naming, read_json, read_text, shown
+from zoo_builtin.tokenizers.limited import FileError, as_text, naming, read_json, read_lines, shown
 
 if TYPE_CHECKING:
     from zoo_builtin.tokenizers.byte_pairs import BytePairs
@@ -74,7 +74,7 @@ def read(
         ids = read_json(vocab_path)
         check_vocab(ids, "")
     with naming(merges_path):
-        pairs, places = read_pairs(read_text(merges_path))
+        pairs, places = read_pairs(as_text(read_lines(merges_path)))
     with naming(vocab_path):
         specials = place_specials(names, ids, pairs)
         special_ids = set(specials.values())
