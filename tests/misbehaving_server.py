@@ -30,6 +30,7 @@ class Behaviour:
     states_length: bool = True
     shifted: bool = False  # answers to a range begin a byte too late, and say so
     drops: list[int] = field(default_factory=list)  # bytes sent before a connection is cut
+    newer: tuple[bytes, str] | None = None  # content and ETag, after the first such cut
     failures: int = 0  # requests answered with 503
     redirect: bool = False
     asked: list[tuple[str, str]] = field(default_factory=list)  # (path, range)
@@ -84,6 +85,7 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if does.drops and asked != "bytes=0-0":
             body = body[: does.drops.pop(0)]
+            does.content, does.etag = does.newer or (does.content, does.etag)
         with suppress(OSError):  # a client that has read enough hangs up
             self.wfile.write(body)
 

@@ -27,6 +27,7 @@ import zoo
 from zoo import distributed, runner
 from zoo.cli import main
 from zoo.interrupts import Interrupted
+from zoo.registry import Failure
 from zoo.run import Run
 from zoo.session import Session
 from zoo.trainer import Trainer
@@ -55,6 +56,21 @@ def test_a_finished_run_resumed_tells_the_same(capsys: pytest.CaptureFixture[str
     changes = ("--set", "train.steps=2", "--out", "finished")
     told = output_of(capsys, "train", "tiny.toml", *changes)
     assert output_of(capsys, "train", "--resume", "finished") == told
+
+
+@pytest.mark.usefixtures("fresh_registry")
+def test_a_run_whose_plug_in_is_gone_says_which_and_why(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Path("mine.py").write_text(NORM_FILE, encoding="utf-8")
+    changes = ("--set", "model.norm=mine", "--set", "train.steps=2", "--out", "with-mine")
+    output_of(capsys, "train", "tiny.toml", "--plugin", "mine.py", *changes)
+    zoo.registry.cache_clear()
+    zoo.registry().failures.append(Failure("other", "2.1", "other", "ImportError: no wheels"))
+    said = error_of(capsys, "train", "--resume", "with-mine")
+    assert "with-mine was made with mine sha256:" in said
+    assert "install it, or name its file with --plugin" in said
+    assert "; plug-in other 2.1 could not be loaded: ImportError: no wheels" in said
 
 
 def test_a_resumed_run_goes_by_its_own_name(capsys: pytest.CaptureFixture[str]) -> None:

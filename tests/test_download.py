@@ -126,6 +126,17 @@ def test_a_new_version_is_not_joined_to_the_beginning_of_an_old_one(
     assert (tmp_path / "data.bin").read_bytes() == CONTENT[::-1]
 
 
+@pytest.mark.parametrize("newer", [CONTENT[::-1], CONTENT + b"more"])
+def test_a_file_that_changes_meanwhile_is_not_joined_to_its_beginning(
+    server: str, behaviour: Behaviour, tmp_path: Path, newer: bytes
+) -> None:
+    behaviour.drops, behaviour.sha256, behaviour.newer = [1000], None, (newer, '"v2"')
+    with pytest.raises(ZooError, match="the file changed while it was downloaded; try again"):
+        download(f"{server}/data.bin", tmp_path / "data.bin")
+    download(f"{server}/data.bin", tmp_path / "data.bin")
+    assert (tmp_path / "data.bin").read_bytes() == newer
+
+
 def test_wrong_content_is_thrown_away(server: str, behaviour: Behaviour, tmp_path: Path) -> None:
     behaviour.content = bytes(1) + CONTENT[1:]
     with pytest.raises(ZooError, match=SHA256):

@@ -80,8 +80,10 @@ class Run:
             lacking = ", ".join(f"{name} {version}" for name, version in used if name not in owners)
             if not lacking:
                 raise
+            failed = "".join(f"; {failure}" for failure in registry().failures)
             raise ZooError(
                 f"{self.dir} was made with {lacking}: install it, or name its file with --plugin"
+                f"{failed}"
             ) from error
 
     @cached_property
