@@ -28,7 +28,7 @@ class Behaviour:
     etag: str = '"v1"'
     ranges: bool = True
     states_length: bool = True
-    shifted: bool = False  # answers to a range begin a byte too late, and say so
+    shifted: int = 0  # so many answers to a range begin a byte too late, and say so
     drops: list[int] = field(default_factory=list)  # bytes sent before a connection is cut
     newer: tuple[bytes, str] | None = None  # content and ETag, after the first such cut
     failures: int = 0  # requests answered with 503
@@ -70,7 +70,8 @@ class Handler(BaseHTTPRequestHandler):
         body = does.content
         if asked and does.ranges:
             start, stop = (int(x) for x in asked.removeprefix("bytes=").split("-"))
-            start += does.shifted and start > 0
+            if does.shifted and start:
+                does.shifted, start = does.shifted - 1, start + 1
             body = body[start : stop + 1]
             self.send_response(206)
             total = len(does.content)

@@ -72,7 +72,7 @@ def test_drops_of_every_connection_are_survived_while_something_arrives(
 def test_an_answer_that_begins_elsewhere_is_refused(
     server: str, behaviour: Behaviour, tmp_path: Path
 ) -> None:
-    behaviour.drops, behaviour.shifted = [1000], True
+    behaviour.drops, behaviour.shifted = [1000], 1
     with pytest.raises(ZooError, match="byte 1000 was asked for, but the answer starts at 1001"):
         download(f"{server}/data.bin", tmp_path / "data.bin")
     assert not (tmp_path / "data.bin").exists()
