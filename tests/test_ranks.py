@@ -9,10 +9,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from commands import RECIPE, posix
+from commands import RECIPE, posix, started
 from small_runs import losses
 
 from zoo import checkpoint
@@ -21,10 +22,11 @@ from zoo.watchdog import HUNG
 pytestmark = [posix, pytest.mark.slow]
 
 PLUGIN = """\
-import os, signal, time, torch, zoo, zoo.watchdog
+import os, signal, time, torch, zoo, zoo.cli, zoo.watchdog
 from torch import nn
 
 zoo.watchdog.LEAST_SECONDS = 8.0
+zoo.cli.PATIENCE = 3.0
 first = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") == "0"
 done = []
 if not first and os.environ["RANK"] == "0":
@@ -52,6 +54,8 @@ class Breaks(nn.Module):
                     self.weight.data[0] = float("inf")
                 elif what == "raise":
                     raise OSError("broken on purpose")
+                elif what == "refuse":
+                    raise zoo.ZooError("not with this disk")
                 elif what == "hang":
                     time.sleep(1000)
                 else:
@@ -88,9 +92,12 @@ SETTINGS = (
 
 
 @pytest.fixture(autouse=True)
-def somewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def somewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.chdir(tmp_path)
     write_inputs(tmp_path)
+    yield
+    for pid in processes_here():  # of a test that failed
+        os.kill(pid, signal.SIGKILL)
 
 
 def write_inputs(folder: Path) -> None:
@@ -128,19 +135,21 @@ def digest(run: str | Path) -> str:
     return checkpoint.sha256(newest.folder / "model.safetensors")
 
 
-def processes_here() -> Iterator[str]:
-    """The command lines of the processes that work in this folder."""
+def processes_here() -> dict[int, str]:
+    """The processes that work in this folder, with their command lines."""
+    found = {}
     for path in Path("/proc").glob("[0-9]*"):  # on Linux
-        try:
+        with suppress(OSError):
             if os.readlink(path / "cwd") == os.getcwd() and path.name != str(os.getpid()):
-                yield (path / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-        except OSError:
-            continue
+                found[int(path.name)] = (
+                    (path / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                )
+    return found
 
 
 def no_orphans() -> None:
     give_up = time.monotonic() + 10
-    while left := list(processes_here()):
+    while left := processes_here():
         assert time.monotonic() < give_up, left
         time.sleep(0.1)
 
@@ -156,6 +165,33 @@ def test_what_is_not_finite_on_one_rank_stops_all_before_the_update(what: str) -
     newest = checkpoint.newest(Path("run/checkpoints"))
     assert newest is not None
     assert newest.step == 4
+    no_orphans()
+
+
+WAITING = """
+if os.environ.get("RANK") == "0":
+    open("waits", "w").close()
+elif "RANK" in os.environ:
+    time.sleep(1000)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_who_waits_for_the_others_ends_at_once_too(number: int) -> None:
+    Path("plugin.py").write_text(PLUGIN + WAITING)
+    process = started("train", "tiny.toml", *SETTINGS, "--nproc=2", start_new_session=True)
+    while not Path("waits").exists():
+        time.sleep(0.1)
+    time.sleep(3)  # it has come to where all meet
+    asked = time.monotonic()
+    if number == signal.SIGINT:
+        os.killpg(process.pid, number)
+    else:
+        process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+    assert time.monotonic() - asked < 10
+    assert process.returncode == 128 + number, err.decode()
+    assert b"Traceback" not in err, err.decode()
     no_orphans()
 
 
@@ -218,6 +254,7 @@ def test_what_fails_before_the_first_checkpoint_begins_again_in_its_folder() -> 
     [
         ("SIGKILL", 128 + signal.SIGKILL, "another process of this run has ended"),
         ("raise", 1, "broken on purpose"),
+        ("refuse", 2, "on rank 1: error: not with this disk"),
         ("SIGSTOP", HUNG, "rank 0: no step after 7; a process of this run has died or hangs"),
     ],
 )

@@ -154,6 +154,9 @@ OF_RUNS = [
         '        store = PrefixStore(f"attempt {attempt()}", store)\n',
         "",
     ),
+    Removal(
+        "core/zoo/distributed.py", "naming_the_lost(), ending_at_once():", "naming_the_lost():"
+    ),
     Removal("core/zoo/__main__.py", "    atexit.register(leave)", "    leave"),
 ]
 SAFEGUARDS = [

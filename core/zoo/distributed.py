@@ -20,6 +20,7 @@ from torch.distributed.distributed_c10d import PrefixStore
 from torch.distributed.rendezvous import rendezvous
 
 from zoo.errors import ZooError
+from zoo.interrupts import ending_at_once
 from zoo.launcher import attempt, rank, world_size
 from zoo.watchdog import Watchdog
 
@@ -84,15 +85,16 @@ def process_group(device: torch.device) -> Iterator[Group]:
         return
     backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
     with Watchdog(rank()) as watchdog:
-        store, _, _ = next(rendezvous("env://", timeout=PATIENCE))
-        # torchrun keeps the store when it starts the processes again, and the addresses of those
-        # that have ended are still in it.
-        store = PrefixStore(f"attempt {attempt()}", store)
-        dist.init_process_group(
-            backend, store=store, rank=rank(), world_size=world, timeout=PATIENCE
-        )
-        try:
+        with naming_the_lost(), ending_at_once():  # one that has ended is waited for, for hours
+            store, _, _ = next(rendezvous("env://", timeout=PATIENCE))
+            # torchrun keeps the store when it starts the processes again, and the addresses of
+            # those that have ended are still in it.
+            store = PrefixStore(f"attempt {attempt()}", store)
+            dist.init_process_group(
+                backend, store=store, rank=rank(), world_size=world, timeout=PATIENCE
+            )
             watchdog.peers = processes_here(world)
+        try:
             yield Group(rank(), world, watchdog)
         finally:
             dist.destroy_process_group()

@@ -66,6 +66,20 @@ class Interrupts:
         raise Interrupted(signum)
 
 
+@contextmanager
+def ending_at_once() -> Iterator[None]:
+    """Inside, SIGINT and SIGTERM end the process, even where it waits in code of C."""
+    before: dict[int, Any] = {}
+    if threading.current_thread() is threading.main_thread():
+        for ending in (signal.SIGINT, signal.SIGTERM):
+            before[ending] = signal.signal(ending, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        for signum, handler in before.items():
+            signal.signal(signum, handler)
+
+
 def tell(message: str) -> None:
     """Writes a line to standard error from within a signal handler, on the first process alone."""
     if is_first_process():

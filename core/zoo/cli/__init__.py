@@ -22,7 +22,7 @@ from zoo.cli.arguments import Command, Formatter, Parser, add_commands
 from zoo.cli.text import count
 from zoo.errors import RecipeError, ZooError, did_you_mean
 from zoo.interrupts import Interrupted, Interrupts
-from zoo.launcher import is_first_process
+from zoo.launcher import is_first_process, rank
 
 # Beware: once its module is imported, `list` is a command here and no longer the built-in type.
 COMMANDS = (
@@ -78,9 +78,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         if is_first_process():
             print_error(error)
         else:
-            # All met the same mistake. Torchrun stops the others as soon as one of them ends, so
-            # let the one that speaks come first.
+            # Mostly all met the same mistake. Torchrun stops the others as soon as one of them
+            # ends, so let the first one speak. If it doesn't, this is a mistake of this one alone.
             time.sleep(PATIENCE)
+            print(f"on rank {rank()}: ", end="", file=sys.stderr)
+            print_error(error)
         return USER_ERROR
     except OSError as error:
         if error.errno is None:  # not the operating system's, so a bug
