@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
+import shutil
 import stat
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -407,6 +410,35 @@ def test_the_best_and_the_newest_are_kept(tmp_path: Path) -> None:
     checkpoint.prune(tmp_path, keep=0)
     assert checkpoint.all_in(tmp_path) == [paths[5], paths[6]]
     assert (tmp_path / "LATEST").read_text() == "step-00000006\n"
+
+
+def test_what_may_not_be_read_is_not_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for step in (1, 2, 3):
+        save(tmp_path, step)
+    plain = Path.open
+
+    def opened(path: Path, *given: Any, **more: Any) -> Any:
+        if path.name == "model.safetensors" and path.parent.name == "step-00000003":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return plain(path, *given, **more)
+
+    monkeypatch.setattr(Path, "open", opened)
+    for act in (partial(checkpoint.newest, tmp_path), partial(checkpoint.prune, tmp_path, 2)):
+        with pytest.raises(PermissionError):
+            act()
+    assert [path.name for path in checkpoint.all_in(tmp_path)] == [
+        f"step-0000000{step}" for step in (1, 2, 3)
+    ]
+
+
+def test_that_the_newest_is_gone_is_said(tmp_path: Path) -> None:
+    for step in (1, 2):
+        save(tmp_path, step)
+    shutil.rmtree(checkpoint.step_dir(tmp_path, 2))
+    with pytest.warns(UserWarning, match="step-00000002 is gone; going back to step-00000001"):
+        assert checkpoint.newest(tmp_path).step == 1
 
 
 def test_a_damaged_checkpoint_does_not_count_and_is_set_aside(tmp_path: Path) -> None:

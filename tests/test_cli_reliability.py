@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -13,15 +14,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from commands import RECIPE, inside, output_of, posix, started, trained
+from commands import RECIPE, error_of, inside, output_of, posix, started, trained
 from small_runs import losses
 
 import zoo
 from zoo import checkpoint
 from zoo.cli import main
 from zoo.compare_runs import component_of, first_difference
+from zoo.errors import ZooError
 from zoo.lock import only_this
-from zoo.run import LOCK
+from zoo.run import LOCK, refuse_used
 
 __all__ = ["inside", "trained"]  # fixtures
 
@@ -63,6 +65,32 @@ def test_runs_are_listed_with_their_state(
     out = output_of(capsys, "runs")
     assert re.search(r"^tiny-1 +killed +6 +9 ", out, re.MULTILINE)
     assert "go on with tiny-1: zoo train --resume runs/tiny-1" in out
+
+
+def test_one_strange_run_hides_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("tiny.toml").write_text(RECIPE, encoding="utf-8")
+    for name in ("one", "two"):
+        assert main(["train", "tiny.toml", "--set", "train.steps=2", "--out", f"runs/{name}"]) == 0
+    with Path("runs/one/metrics.jsonl").open("a") as metrics:
+        metrics.write("null\n[1]\n")
+    Path("runs/one/summary.json").write_text("[]")
+    assert {run["step"] for run in listed(capsys).values()} == {2}
+
+    plain = zoo.runs.state_of
+
+    def state_of(run: Path) -> Any:
+        if run.name == "one":
+            raise PermissionError(errno.EACCES, "Permission denied", str(run))
+        return plain(run)
+
+    monkeypatch.setattr("zoo.runs.state_of", state_of)
+    states = {name: run["state"] for name, run in listed(capsys).items()}
+    assert states == {"runs/one": "unreadable", "runs/two": "finished"}
+    assert "one: Permission denied" in output_of(capsys, "runs")
+    assert "nowhere: no such folder" in error_of(capsys, "runs", "list", "nowhere")
 
 
 def test_every_checkpoint_of_a_run_is_verified(
@@ -209,6 +237,12 @@ def test_a_killed_run_is_nobody_s_and_goes_on(tmp_path: Path) -> None:
     out = tmp_path / "run"
     changes = ("--set", "train.steps=2000", "--set", "train.checkpoint_every=5")
     process = started("train", "tiny.toml", "--out", str(out), *changes)
+    owned = b"is in use by process %d on " % process.pid
+    while not (out / LOCK).exists() or not (out / LOCK).read_bytes():
+        assert process.poll() is None
+        time.sleep(0.01)
+    with pytest.raises(ZooError, match=owned.decode()):  # before its first checkpoint, too
+        refuse_used(out)
     while not checkpoint.all_in(out / "checkpoints"):
         assert process.poll() is None
         time.sleep(0.01)
@@ -216,7 +250,7 @@ def test_a_killed_run_is_nobody_s_and_goes_on(tmp_path: Path) -> None:
         [sys.executable, "-m", "zoo", "train", "--resume", str(out)], capture_output=True
     )
     assert refused.returncode == 2
-    assert b"is in use by process %d on " % process.pid in refused.stderr
+    assert owned in refused.stderr
     process.send_signal(signal.SIGKILL)
     process.communicate()
     (lines,) = [json.loads(output) for output in [_runs(out.parent)]]

@@ -38,7 +38,7 @@ def test_stops_before_the_update_and_names_the_step(
     factor: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Trainer, "_score", score_times(factor, lambda step: step == 6))
-    with pytest.raises(ZooError, match=r"step 6 \(rows 48 to 55.*stopped before the update"):
+    with pytest.raises(ZooError, match=r"step 7 \(rows 48 to 55.*stopped before the update"):
         zoo.train(tiny())
     run = zoo.open_run("runs/tiny-1")
     assert run.checkpoint.step == 4
@@ -63,7 +63,7 @@ def test_skips_the_update_where_the_recipe_says_so(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(Trainer, "_score", score_times(math.nan, lambda step: step in (3, 6)))
     with pytest.warns(UserWarning, match="skipped") as told:
         run = zoo.train(tiny("train.on_nonfinite=skip"))
-    assert [re.match(r"step \d+", str(one.message))[0] for one in told] == ["step 3", "step 6"]
+    assert [re.match(r"step \d+", str(one.message))[0] for one in told] == ["step 4", "step 7"]
     assert run.checkpoint.step == 12
     assert [step for step, loss in losses(run.dir).items() if loss is None] == [4, 7]
     assert math.isfinite(run.summary["valid_loss"])
@@ -82,7 +82,7 @@ def test_a_weight_that_is_not_finite_is_told_by_name(
         return plain(self, step)
 
     monkeypatch.setattr(Trainer, "_rows", spoiling)
-    said = r"step 5 \(rows 40 to 47.*, and blocks\.1\.feedforward_norm\.weight not finite: "
+    said = r"step 6 \(rows 40 to 47.*, and blocks\.1\.feedforward_norm\.weight not finite: "
     with pytest.raises(ZooError, match=f"{said}stopped before the update"):
         zoo.train(tiny(f"train.on_nonfinite={what}"))
     assert zoo.open_run("runs/tiny-1").checkpoint.step == 4
@@ -114,12 +114,12 @@ def test_steps_skipped_in_a_row_are_counted_on_by_a_resumed_run(
 ) -> None:
     monkeypatch.setattr(Trainer, "_score", score_times(math.nan, lambda step: step > 0))
     run = interrupt(lambda: zoo.train(tiny("train.on_nonfinite=skip")), 5)
-    with pytest.raises(ZooError, match=r"step 10 .* 10th step in a row"):
+    with pytest.raises(ZooError, match=r"step 11 .* 10th step in a row"):
         runner.resume(run)
 
 
 @pytest.mark.filterwarnings("ignore:step")
 def test_does_not_skip_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Trainer, "_score", score_times(math.nan, lambda step: step > 0))
-    with pytest.raises(ZooError, match=r"step 10 .* 10th step in a row"):
+    with pytest.raises(ZooError, match=r"step 11 .* 10th step in a row"):
         zoo.train(tiny("train.on_nonfinite=skip"))

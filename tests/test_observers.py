@@ -17,6 +17,7 @@ import pytest
 
 from zoo.errors import ZooError
 from zoo.paths import write_atomically
+from zoo.records import records_in
 from zoo.run import RunInfo
 from zoo_builtin.observers import JSONL, Console, Plot, TensorBoard, console, plot
 from zoo_builtin.observers.bar import Bar
@@ -128,6 +129,24 @@ def test_jsonl_drops_the_line_that_a_killed_process_left(tmp_path: Path) -> None
     write_atomically(path, path.read_bytes() + b'{"event": "train", "st')
     JSONL(info(tmp_path, start_step=15)).run_started()
     assert read(tmp_path) == whole
+
+
+@pytest.mark.parametrize("spoilt", [b"null", b"[1]", b"5", b'{"a": 1}', b'{"step": "x"}', b"\xff{"])
+def test_jsonl_of_a_resumed_run_leaves_out_what_is_no_record(tmp_path: Path, spoilt: bytes) -> None:
+    whole = go_through([JSONL(info(tmp_path))], stop=10)
+    path = tmp_path / "metrics.jsonl"
+    lines = path.read_bytes().splitlines(keepends=True)
+    write_atomically(path, b"".join([*lines[:2], spoilt + b"\n", *lines[2:]]))
+    assert [*records_in(tmp_path)] == whole
+    with pytest.warns(UserWarning, match=r"metrics\.jsonl:3: no record, so it is left out"):
+        JSONL(info(tmp_path, start_step=10)).run_started()
+    assert read(tmp_path) == whole
+
+
+def test_jsonl_of_a_resumed_run_says_if_it_is_gone(tmp_path: Path) -> None:
+    with pytest.warns(UserWarning, match="is gone, so it begins anew after step 10"):
+        go_through([JSONL(info(tmp_path, start_step=10))], start=10)
+    assert read(tmp_path)[0]["step"] == 11
 
 
 def test_jsonl_of_a_new_run_begins_empty(tmp_path: Path) -> None:

@@ -158,7 +158,7 @@ def no_orphans() -> None:
 def test_what_is_not_finite_on_one_rank_stops_all_before_the_update(what: str) -> None:
     done = zoo_train("tiny.toml", *SETTINGS, "--nproc=2", "--out=run", AT="5", WHAT=what)
     assert done.returncode == 2, done.stderr
-    assert "step 4 (rows 32 to 39" in done.stderr
+    assert "step 5 (rows 32 to 39" in done.stderr
     assert "stopped before the update" in done.stderr
     named = re.search(r", and (\S+) not finite", done.stderr)
     assert (named and named[1]) == ("blocks.0.attention_norm.weight" if what == "weight" else None)
@@ -278,6 +278,7 @@ def test_the_number_of_processes_may_change_and_losses_stay(tmp_path: Path) -> N
     resumed = ("--resume=run", "--plugin=plugin.py")
     second = zoo_train(*resumed, "--nproc=2", STOP="8")
     assert second.returncode == 128 + signal.SIGTERM, second.stderr
+    assert "run was trained with processes 1, now 2: losses will agree within r" in second.stderr
     third = zoo_train(*resumed)
     assert third.returncode == 0, third.stderr
     assert losses("run") == pytest.approx(losses("whole"), abs=1e-5)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import signal
 import sys
 from contextlib import suppress
 
@@ -18,7 +19,7 @@ def command() -> int:
     134 as its exit code and all work done (https://github.com/pytorch/pytorch/pull/179291).
     """
     if not launched():
-        return main()
+        return without_signals_at_the_end()
     code = 1  # after an error that nobody catches
 
     def leave() -> None:
@@ -29,11 +30,20 @@ def command() -> int:
 
     atexit.register(leave)  # the first, which is called last
     try:
-        code = main()
+        code = without_signals_at_the_end()
     except SystemExit as done:
         code = done.code if isinstance(done.code, int) else int(done.code is not None)
         raise
     return code
+
+
+def without_signals_at_the_end() -> int:
+    """Runs ``main``, after which a signal ends the process, and none of what Python calls then."""
+    try:
+        return main()
+    finally:
+        for signum in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(signum, signal.SIG_DFL)
 
 
 if __name__ == "__main__":

@@ -220,10 +220,11 @@ def verify(folder: Path) -> None:
 
 def all_in(dir: Path) -> list[Path]:
     """The checkpoints in ``dir``, oldest first."""
-    return sorted(
-        (path for path in dir.glob("step-*") if step_of(path) is not None),
-        key=lambda path: step_of(path) or 0,
-    )
+    if not dir.is_dir():
+        return []
+    # Unlike glob, iterdir tells of a folder that may not be read.
+    found = [path for path in dir.iterdir() if step_of(path) is not None]
+    return sorted(found, key=lambda path: step_of(path) or 0)
 
 
 def step_of(folder: Path) -> int | None:
@@ -240,6 +241,7 @@ def newest(dir: Path, *, resumable: bool = True) -> Checkpoint | None:
 
     Raises:
         ZooError: there are checkpoints, and all are damaged.
+        PermissionError: one may not be read, which is no damage.
     """
     problems: list[ZooError] = []
     for folder in reversed(all_in(dir)):
@@ -250,10 +252,21 @@ def newest(dir: Path, *, resumable: bool = True) -> Checkpoint | None:
             continue
         for problem in problems:
             warnings.warn(f"{problem}; going back to {folder.name}", stacklevel=2)
+        if not problems and (named := latest(dir)) is not None and named > found.step:
+            gone = step_dir(dir, named).name
+            warnings.warn(f"{dir}: {gone} is gone; going back to {folder.name}", stacklevel=2)
         return found
     if problems:
-        raise problems[0]
+        raise ZooError(f"{problems[0]}; none of {len(problems)} is whole")
     return None
+
+
+def latest(dir: Path) -> int | None:
+    """The step of the checkpoint that was saved last, which may be gone; None if that is lost."""
+    try:
+        return step_of(dir / (dir / LATEST).read_text(encoding="ascii").strip())
+    except (OSError, ValueError):
+        return None
 
 
 def set_aside(folder: Path) -> Path:
@@ -310,6 +323,8 @@ def read_manifest(folder: Path) -> Manifest:
         files = {name: Stated(about["size"], about["sha256"]) for name, about in listed.items()}
     except FileNotFoundError:
         raise ZooError(f"{path}: missing, so {folder} is no complete checkpoint") from None
+    except PermissionError:  # no damage: it goes up as it is, and nothing is set aside
+        raise
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ZooError(f"{path}: not a checkpoint's manifest: {error}") from error
     if version != FORMAT:
@@ -369,6 +384,8 @@ def sha256(path: Path, into: Callable[[bytes], None] = lambda block: None) -> st
             while block := file.read(BLOCK):
                 found.update(block)
                 into(block)
+    except PermissionError:
+        raise
     except OSError as error:
         raise ZooError(f"{path}: can't be read: {error.strerror}") from error
     return found.hexdigest()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo import checkpoint
 from zoo.errors import ZooError
-from zoo.run import records_in
+from zoo.records import records_in
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -28,9 +28,11 @@ class Difference:
     what: str
     one: str
     other: str
+    then: Difference | None = None  # in a checkpoint, where this is one of records
 
     def __str__(self) -> str:
-        return f"after step {self.step}, {self.what}: {self.one} and {self.other}"
+        then = f"\nand {self.then}" if self.then is not None else ""
+        return f"after step {self.step}, {self.what}: {self.one} and {self.other}{then}"
 
 
 def first_difference(one: Path, other: Path, recipe: Recipe) -> Difference | None:
@@ -45,14 +47,15 @@ def first_difference(one: Path, other: Path, recipe: Recipe) -> Difference | Non
     common = saved[0].keys() & saved[1].keys()
     if not common:
         raise ZooError(f"{one} and {other} have no checkpoint of the same step")
+    first = None
     for step in sorted({*ours, *theirs, *common}):
-        if ours.get(step) != theirs.get(step):
-            return recorded(step, ours.get(step, []), theirs.get(step, []))
+        if first is None and ours.get(step) != theirs.get(step):
+            first = recorded(step, ours.get(step, []), theirs.get(step, []))
         if step in common:
             pair = [checkpoint.open_checkpoint(each[step]) for each in saved]
             if (found := in_checkpoints(pair[0], pair[1], recipe)) is not None:
-                return found
-    return None
+                return replace(first, then=found) if first is not None else found
+    return first
 
 
 def records(run: Path) -> dict[int, list[dict[str, Any]]]:

@@ -35,6 +35,8 @@ def choose_device(name: str) -> torch.device:
             name = "mps" if torch.backends.mps.is_available() else "cpu"
     try:
         device = torch.device(name)
+        if device.type == "meta":
+            raise RuntimeError("it holds no numbers")
         if device.type == "cuda":
             device = torch.device("cuda", local_rank() if device.index is None else device.index)
         torch.empty(1, device=device)

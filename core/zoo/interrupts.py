@@ -55,10 +55,11 @@ class Interrupts:
 
     def _caught(self, signum: int, frame: FrameType | None) -> None:
         # Ctrl-C reaches a process that torchrun started twice, from the terminal and from torchrun.
-        again = self.pending and self.pending == signum == signal.SIGINT
-        if self._deferring and not again:
+        insisting = self.pending and self.pending == signum == signal.SIGINT
+        if self._deferring and not insisting:
             self.pending = signum
-            tell("stopping after this step; Ctrl-C again stops at once")
+            again = "; Ctrl-C again stops at once" if signum == signal.SIGINT else ""
+            tell(f"stopping after this step{again}")
             return
         if importing(frame):
             tell("interrupted")

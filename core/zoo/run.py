@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.errors import RecipeError, ZooError
+from zoo.lock import owner_of
 from zoo.paths import make_folder, sync_dir
+from zoo.records import METRICS, records_in
 from zoo.shell import quoted
 
 if TYPE_CHECKING:
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 
 RUNS = Path("runs")
 LOCK = ".lock"  # held by the process that trains
-METRICS = "metrics.jsonl"
+RUN_INFO = "run.json"  # where, with what and on which text it was trained
 SUMMARY = "summary.json"  # how far it is, and how it ended
 
 
@@ -138,7 +140,7 @@ class Run:
     @property
     def info(self) -> dict[str, Any]:
         """What run.json says of where, with what and on which text the run was trained."""
-        path = self.dir / "run.json"
+        path = self.dir / RUN_INFO
         return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
     def generate(self, prompt: str = "", **options: Any) -> str:
@@ -175,13 +177,6 @@ class Run:
         )
 
 
-def records_in(run: Path) -> Iterator[dict[str, Any]]:
-    """The lines of a run's metrics.jsonl."""
-    with (run / METRICS).open(encoding="utf-8") as lines:
-        for line in lines:
-            yield json.loads(line)
-
-
 def open_run(path: str | Path | None = None, *, resumable: bool = False) -> Run:
     """Opens a run, or one checkpoint of it; the newest run under ``runs/`` where no path is given.
 
@@ -198,6 +193,8 @@ def open_run(path: str | Path | None = None, *, resumable: bool = False) -> Run:
         run = folder.parent.parent if folder.parent.name == "checkpoints" else folder
         return Run(run, checkpoint.open_checkpoint(folder, resumable=resumable))
     newest = checkpoint.newest(folder / "checkpoints", resumable=resumable)
+    if newest is None and (owner := owner_of(folder / LOCK)) is not None:
+        raise ZooError(f"{folder} has no checkpoint yet, and is in use by {owner}")
     if newest is None:
         raise ZooError(
             f"{folder}: no checkpoint there; was it stopped before its first one? Train it anew"
@@ -228,17 +225,19 @@ def newest_run() -> Path:
 
 def run_of_launch(launch: str | None) -> Path | None:
     """The run under ``runs/`` that an earlier attempt of this launch began."""
-    for path in RUNS.glob("*/run.json"):
-        with suppress(OSError, ValueError):
+    for path in RUNS.glob(f"*/{RUN_INFO}"):
+        with suppress(OSError, ValueError, AttributeError):
             if json.loads(path.read_text(encoding="utf-8")).get("launch") == launch:
                 return path.parent
     return None
 
 
-def refuse_used(out: Path) -> None:
-    """Raises ZooError if something is at ``out`` already."""
+def refuse_used(out: Path, *, locked: bool = False) -> None:
+    """Raises ZooError if something is at ``out`` already, or someone, unless we have it locked."""
     if out.exists() and not out.is_dir():
         raise ZooError(f"{out}: a file; a run needs a folder of its own: choose another --out")
+    if not locked and (owner := owner_of(out / LOCK)) is not None:
+        raise ZooError(f"{out} is in use by {owner}: choose another --out")
     if not out.exists() or all(path.name == LOCK for path in out.iterdir()):
         return
     if any(out.glob("checkpoints/step-*")):

@@ -119,7 +119,7 @@ def claimed_run_dir(recipe_name: str, out: Path | None, held: ExitStack) -> Path
     run_dir = new_run_dir(recipe_name, out)
     held.enter_context(only_this(run_dir / LOCK, str(run_dir)))
     if out is not None:
-        refuse_used(out)  # another process may have been quicker, and be done
+        refuse_used(out, locked=True)  # another process may have been quicker, and be done
     return run_dir
 
 

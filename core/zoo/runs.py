@@ -12,7 +12,8 @@ from typing import Any
 from zoo import checkpoint
 from zoo.errors import ZooError
 from zoo.lock import owner_of
-from zoo.run import LOCK, SUMMARY, records_in
+from zoo.records import records_in
+from zoo.run import LOCK, SUMMARY
 
 
 @dataclass(frozen=True)
@@ -21,12 +22,12 @@ class RunState:
 
     Attributes:
         state: "running", "finished", "interrupted", "failed"; "killed" where it ended without a
-            word; "empty" without a checkpoint.
+            word; "empty" without a checkpoint; "unreadable" where the system refuses.
         step, total_steps: how far its newest checkpoint, or a running one itself, is.
         valid_loss: the last one, in nats per token.
         bytes: of all its files.
         owner: the process that trains it now.
-        reason: why it failed.
+        reason: why it failed, or can't be read.
     """
 
     dir: Path
@@ -46,8 +47,17 @@ class RunState:
 
 def runs_in(folder: Path) -> list[RunState]:
     """All runs in a folder, the one that was written to last at the end."""
-    found = [path for path in folder.iterdir() if is_run(path)] if folder.is_dir() else []
-    return [state_of(path) for path in sorted(found, key=last_written)]
+    if not folder.is_dir():
+        return []
+    states = []
+    for path in sorted(folder.iterdir()):
+        try:
+            if is_run(path):
+                states.append((last_written(path), state_of(path)))
+        except OSError as error:
+            unread = RunState(path, "unreadable", 0, None, None, 0, None, str(error.strerror))
+            states.append((0.0, unread))
+    return [state for _, state in sorted(states, key=lambda each: each[0])]
 
 
 def is_run(path: Path) -> bool:
@@ -66,7 +76,8 @@ def state_of(run: Path) -> RunState:
     """The state of the run in this folder."""
     told: dict[str, Any] = {}
     with suppress(OSError, ValueError):
-        told = json.loads((run / SUMMARY).read_text(encoding="utf-8"))
+        read = json.loads((run / SUMMARY).read_text(encoding="utf-8"))
+        told = read if isinstance(read, dict) else {}
     owner = owner_of(run / LOCK)
     saved = checkpoint.all_in(run / "checkpoints")
     step = (checkpoint.step_of(saved[-1]) or 0) if saved else 0
@@ -95,7 +106,7 @@ def state_of(run: Path) -> RunState:
 def last_record(run: Path) -> dict[str, Any]:
     """The last validation in metrics.jsonl."""
     found: dict[str, Any] = {}
-    with suppress(OSError, ValueError):  # a running one may be writing the last line
+    with suppress(OSError):
         for record in records_in(run):
             found = record if record.get("event") == "valid" else found
     return found

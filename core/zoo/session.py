@@ -22,7 +22,7 @@ from zoo.interrupts import Interrupted, Interrupts
 from zoo.launcher import launch_id
 from zoo.paths import write_atomically
 from zoo.plugins import plugin_flags
-from zoo.run import SUMMARY, Run, RunInfo, open_run
+from zoo.run import RUN_INFO, SUMMARY, Run, RunInfo, open_run
 from zoo.shell import quoted
 from zoo.trainer import Trainer
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from zoo.recipe import Recipe
 
 EVALUATIONS = 10  # a run, unless the recipe says otherwise
+DECIDING = ("torch", "device", "processes", "threads")  # of the last bits, in run.json
 FAILED_SAVES = 3  # in a row end a run: what it learns would be lost
 
 
@@ -111,7 +112,7 @@ class Session:
         if self.first:
             with suppress(OSError):  # on a full disk, what ended the run is what is to be told
                 self.write_summary(summary)
-        self.notify("run_ended", summary)
+        self.notify("run_ended", summary, forgiving=state != "finished")
 
     def evaluated(self, interrupts: Interrupts) -> bool:
         """Evaluates if that is due here and not done yet; False if a signal came in between."""
@@ -229,10 +230,12 @@ class Session:
             record["tokens_per_s"] = self.clock.rate()
         self.notify(method, record)
 
-    def notify(self, method: str, *given: Any) -> None:
+    def notify(self, method: str, *given: Any, forgiving: bool = False) -> None:
+        """Calls a method of all observers; ``forgiving`` where a full disk is no news."""
         for observer in self.observers:
             if callable(hear := getattr(observer, method, None)):
-                hear(*given)
+                with suppress(*([OSError] if forgiving else [])):
+                    hear(*given)
 
     def summary(self, state: str) -> dict[str, Any]:
         return {
@@ -269,7 +272,23 @@ class Session:
             "threads": torch.get_num_threads(),
             "parameters": self.info.params,
         }
-        write_atomically(self.dir / "run.json", (json.dumps(about, indent=2) + "\n").encode())
+        if self.trainer.step:
+            self.warn_of_changes(about)
+        write_atomically(self.dir / RUN_INFO, (json.dumps(about, indent=2) + "\n").encode())
+
+    def warn_of_changes(self, about: dict[str, Any]) -> None:
+        """Says with what the run began that is now another, and makes its bits others."""
+        before: dict[str, Any] = {}
+        with suppress(OSError, ValueError):
+            before = json.loads((self.dir / RUN_INFO).read_text(encoding="utf-8"))
+        changed = [
+            f"{name} {before[name]}, now {about[name]}"
+            for name in DECIDING
+            if name in before and before[name] != about[name]
+        ]
+        if changed:
+            told = f"{self.dir} was trained with {'; '.join(changed)}"
+            warnings.warn(f"{told}: losses will agree within rounding alone", stacklevel=2)
 
     def write_summary(self, summary: dict[str, Any]) -> None:
         for name in ("valid_loss", "bits_per_byte"):

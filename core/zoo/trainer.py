@@ -201,9 +201,10 @@ class Trainer:
     def _skip(self, loss: float, norm: float) -> None:
         """Leaves the weights as they are, or raises: every rank sees the same and does the same."""
         self.skipped_in_a_row += 1
-        first = self.step * self.plan.rows
+        number = self.step + 1  # as in metrics.jsonl
+        first, last = self.step * self.plan.rows, number * self.plan.rows - 1
         told = (
-            f"step {self.step} (rows {first} to {first + self.plan.rows - 1} of the text's order): "
+            f"step {number} (rows {first} to {last} of the text's order): "
             f"loss {loss}, gradient norm {norm}"
         )
         if broken := self._not_finite(lambda param: param.detach()):

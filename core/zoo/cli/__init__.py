@@ -7,14 +7,17 @@ numpy or rich before it runs, so that ``--help`` is quick.
 
 from __future__ import annotations
 
+import errno
 import io
 import os
+import shutil
 import sys
 import time
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import zoo
@@ -23,6 +26,7 @@ from zoo.cli.text import count
 from zoo.errors import RecipeError, ZooError, did_you_mean
 from zoo.interrupts import Interrupted, Interrupts
 from zoo.launcher import is_first_process, rank
+from zoo.paths import cache_dir
 
 # Beware: once its module is imported, `list` is a command here and no longer the built-in type.
 COMMANDS = (
@@ -88,8 +92,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         if error.errno is None:  # not the operating system's, so a bug
             raise
         where = f"{error.filename}: " if error.filename is not None else ""
-        print(f"error: {where}{error.strerror}", file=sys.stderr)
+        room = f" ({room_left()})" if error.errno == errno.ENOSPC else ""
+        print(f"error: {where}{error.strerror}{room}", file=sys.stderr)
         return USER_ERROR
+
+
+def room_left() -> str:
+    """How much room there is where zoo writes: which disk was full, not every error says."""
+    from zoo.progress import amount
+
+    free = [(folder, shutil.disk_usage(folder).free) for folder in (cache_dir(), Path.cwd())]
+    return ", ".join(f"{amount(room, 'B')} free in {folder}" for folder, room in free)
 
 
 def run_command(argv: Sequence[str]) -> int:

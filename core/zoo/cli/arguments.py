@@ -119,6 +119,13 @@ def existing_path(text: str) -> Path:
     return Path(text)
 
 
+def new_folder(text: str) -> Path:
+    """The type of an argument that names a folder to make."""
+    if not text or not text.isprintable():
+        raise argparse.ArgumentTypeError(f"{text!a} is no name for a folder")
+    return Path(text)
+
+
 def integer(least: int) -> Callable[[str], int]:
     """The type of an argument that is an integer of at least this."""
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from zoo.cli.arguments import Command, Parser, add_commands
 from zoo.cli.text import count, right, table
+from zoo.errors import ZooError
 from zoo.shell import quoted
 
 if TYPE_CHECKING:
@@ -58,6 +59,8 @@ def add_check_arguments(parser: Parser) -> None:
 def run_list(args: argparse.Namespace) -> None:
     from zoo.runs import runs_in
 
+    if not args.dir.is_dir() and args.dir != Path("runs"):
+        raise ZooError(f"{args.dir}: no such folder")
     found = runs_in(args.dir)
     if args.json:
         print(json.dumps([{**asdict(run), "dir": str(run.dir)} for run in found], indent=2))

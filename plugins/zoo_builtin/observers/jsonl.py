@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import math
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from zoo.paths import write_atomically
+from zoo.records import METRICS, record_of
 
 if TYPE_CHECKING:
     from zoo.run import RunInfo
-
-FILE_NAME = "metrics.jsonl"
 
 
 class JSONL:
@@ -25,13 +25,16 @@ class JSONL:
 
     def __init__(self, run: RunInfo) -> None:
         self.run = run
-        self.path = run.dir / FILE_NAME
+        self.path = run.dir / METRICS
         self._file: TextIO | None = None
 
     def run_started(self) -> None:
         if self.path.exists():
             kept = lines_until(self.path, self.run.start_step)
             write_atomically(self.path, b"".join(kept))
+        elif self.run.start_step:
+            told = f"{self.path} is gone, so it begins anew after step {self.run.start_step}"
+            warnings.warn(told, stacklevel=2)
         self._file = self.path.open("a", encoding="utf-8", newline="\n")
 
     def step_ended(self, record: Mapping[str, Any]) -> None:
@@ -47,24 +50,27 @@ class JSONL:
     def _write(self, record: Mapping[str, Any]) -> None:
         assert self._file is not None, "a record before run_started"
         line = {key: None if is_unspeakable(value) else value for key, value in record.items()}
-        self._file.write(json.dumps(line, allow_nan=False) + "\n")
-        self._file.flush()
+        try:
+            self._file.write(json.dumps(line, allow_nan=False) + "\n")
+            self._file.flush()
+        except OSError as error:
+            error.filename = str(self.path)
+            raise
 
 
 def lines_until(path: Path, step: int) -> list[bytes]:
     """The lines of a metrics.jsonl up to a resumed run's ``step``, none for a run from its start.
 
-    What follows a line that is no whole record is dropped too: a process that was killed left it.
+    The last line may be no whole record, if the process was killed; it warns of any other.
     """
+    lines = path.read_bytes().splitlines() if step else []
     kept: list[bytes] = []
-    for line in path.read_bytes().splitlines(keepends=True) if step else []:
-        try:
-            record = json.loads(line)
-        except ValueError:
-            break
-        if not line.endswith(b"\n") or record["step"] > step:
-            break
-        kept.append(line)
+    for number, line in enumerate(lines, start=1):
+        record = record_of(line)
+        if record is None and number < len(lines):
+            warnings.warn(f"{path}:{number}: no record, so it is left out", stacklevel=2)
+        elif record is not None and record["step"] <= step:
+            kept.append(line + b"\n")
     return kept
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.pictures import canvas, save
-from zoo_builtin.observers.jsonl import FILE_NAME, lines_until
+from zoo.records import METRICS, records_in
 
 if TYPE_CHECKING:
     from zoo.run import RunInfo
@@ -32,12 +31,11 @@ class Plot:
         self.valid: list[tuple[int, float]] = []
 
     def run_started(self) -> None:
-        metrics = self.run.dir / FILE_NAME
-        if not metrics.exists():
+        if not self.run.start_step or not (self.run.dir / METRICS).exists():
             return
-        for line in lines_until(metrics, self.run.start_step):
-            record = json.loads(line)
-            (self.valid if record["event"] == "valid" else self.train).append(point(record))
+        for record in records_in(self.run.dir):
+            if record["step"] <= self.run.start_step:
+                (self.valid if record["event"] == "valid" else self.train).append(point(record))
 
     def step_ended(self, record: Mapping[str, Any]) -> None:
         self.train.append(point(record))
@@ -76,7 +74,7 @@ class Plot:
 
 def point(record: Mapping[str, Any]) -> tuple[int, float]:
     """(step, loss); a loss that metrics.jsonl has as null is not a number."""
-    loss = record["loss"]
+    loss = record.get("loss")
     return record["step"], math.nan if loss is None else loss
 
 
