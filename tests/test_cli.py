@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import glob
+import os
 import shlex
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import pytest
 from commands import error_of, inside, output_of, posix, started, trained  # noqa: F401  (fixtures)
 
 import zoo
-from zoo import cli, runner
+from zoo import runner
 from zoo.cli import COMMANDS, check, main
 
 # ── Help ──────────────────────────────────────────────────────────────────────────────────────────
@@ -170,15 +171,32 @@ def test_all_problems_of_a_recipe_one_a_line_then_their_number(
     assert error_of(capsys, "train", "bad.toml").splitlines()[1:] == [*problems, "3 problems"]
 
 
+@pytest.mark.parametrize("named", [["runs/tiny-2/metrics.jsonl"], []])
 def test_what_the_operating_system_refuses_is_one_line(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    named: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: Any, **__: Any) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device", "runs/tiny-2/metrics.jsonl")
+        raise OSError(errno.ENOSPC, "No space left on device", *named)
 
     monkeypatch.setattr(runner, "train", full)
-    said = error_of(capsys, "train", "tiny.toml").splitlines()
-    assert said[-1] == "error: runs/tiny-2/metrics.jsonl: No space left on device"
+    said = error_of(capsys, "train", "tiny.toml").splitlines()[-1]
+    if named:
+        assert said == "error: runs/tiny-2/metrics.jsonl: No space left on device"
+    else:  # which disk it was isn't known
+        assert said.startswith("error: No space left on device (")
+        assert f"B free in {os.environ['ZOO_CACHE']}, " in said
+        assert said.endswith(f"B free in {Path.cwd()})")
+
+
+@pytest.mark.parametrize("name", ["", "a\nb", "a\udcff"])
+def test_a_folder_s_name_can_be_printed(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    said = error_of(capsys, "train", "tiny.toml", "--out", name)
+    assert f"{name!a} is no name for a folder" in said
+
+
+def test_a_device_that_holds_no_numbers_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    said = error_of(capsys, "train", "tiny.toml", "--set", "train.device=meta")
+    assert "train.device = 'meta' can't be used here (it holds no numbers)" in said
 
 
 def test_a_bug_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -199,9 +217,23 @@ def test_warnings_are_plain(
     assert said[-2:] == ["warning: the corpus is cut", "error: no more"]
 
 
-def test_only_the_first_process_speaks(
+def test_another_process_than_the_first_speaks_only_if_that_has_not_ended(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cli, "PATIENCE", 0.0)
+    class EndedByTorchrun(BaseException):
+        pass
+
+    def waiting(seconds: float) -> None:
+        assert not capsys.readouterr().err
+        if ended:
+            raise EndedByTorchrun
+
+    monkeypatch.setattr("zoo.cli.time.sleep", waiting)
     monkeypatch.setenv("RANK", "1")
-    assert error_of(capsys, "train", "tiny.toml", "--set", "model.norm=nope") == ""
+    wrong = ("train", "tiny.toml", "--set", "model.norm=nope")
+    ended = False
+    assert error_of(capsys, *wrong).startswith("on rank 1: --set model.norm=nope: ")
+    ended = True
+    with pytest.raises(EndedByTorchrun):
+        main(wrong)
+    assert not capsys.readouterr().err

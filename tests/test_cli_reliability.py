@@ -183,7 +183,14 @@ def test_the_first_tensor_that_differs_is_named(tmp_path: Path) -> None:
         recipe_toml=saved.recipe_toml,
     )
     found = str(first_difference(one, other, recipe))
-    assert found.startswith("after step 2, blocks.1.attention_norm.weight (norm = rmsnorm): ")
+    told = "after step 2, blocks.1.attention_norm.weight (norm = rmsnorm): "
+    assert found.startswith(told)
+
+    metrics = other / "metrics.jsonl"
+    metrics.write_text(metrics.read_text().replace('"grad_norm": ', '"grad_norm": 1', 1))
+    found = str(first_difference(one, other, recipe))
+    assert found.startswith("after step 2, the grad_norm of train: ")
+    assert f"\nand {told}" in found
 
 
 @pytest.mark.parametrize(

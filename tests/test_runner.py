@@ -27,6 +27,7 @@ from zoo.lock import only_this
 from zoo.products import ROUTES, float32_products
 from zoo.run import LOCK
 from zoo.trainer import Trainer, plan_batch
+from zoo_builtin.observers import JSONL
 
 __all__ = ["somewhere"]  # fixtures
 
@@ -215,6 +216,17 @@ class TestFailingSaves:
         with pytest.raises(ZooError, match="what was saved before is whole"):
             zoo.train(tiny())
         assert zoo.open_run("runs/tiny-1").checkpoint.step == 8
+
+    def test_what_ended_the_run_is_told_and_not_what_failed_after_it(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def full(*_: Any) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        self.failing(monkeypatch, lambda step: step == 12)
+        monkeypatch.setattr(JSONL, "run_ended", full)
+        with pytest.raises(ZooError, match="step 12 can't be saved"):
+            zoo.train(tiny())
 
     @pytest.mark.filterwarnings("ignore:.*can't be saved")
     def test_several_in_a_row_end_the_run(self, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -92,7 +92,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if error.errno is None:  # not the operating system's, so a bug
             raise
         where = f"{error.filename}: " if error.filename is not None else ""
-        room = f" ({room_left()})" if error.errno == errno.ENOSPC else ""
+        room = f" ({room_left()})" if error.errno == errno.ENOSPC and not where else ""
         print(f"error: {where}{error.strerror}{room}", file=sys.stderr)
         return USER_ERROR
 
