@@ -169,7 +169,7 @@ class TestSpeed:
     def test_tokens_per_second_leave_evaluation_and_saving_out(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        slow = 0.3
+        slow = 0.1
 
         def slowly(plain: Callable[..., Any]) -> Callable[..., Any]:
             def call(*given: Any, **options: Any) -> Any:

@@ -15,7 +15,7 @@ from small_runs import losses
 
 from zoo import checkpoint
 
-COUNT = int(os.environ.get("ZOO_TEST_SIGNALS", "4"))  # tools/check_reliability.py: 50
+COUNT = int(os.environ.get("ZOO_TEST_SIGNALS", "3"))  # tools/check_reliability.py: 50
 SECONDS = 10.0
 CODES = {signal.SIGTERM: 143, signal.SIGINT: 130}
 LONGEST = 8.0  # seconds in which to send it, from the start on
