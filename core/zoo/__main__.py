@@ -9,6 +9,7 @@ import sys
 from contextlib import suppress
 
 from zoo.cli import main
+from zoo.interrupts import ENDING
 from zoo.launcher import launched
 
 
@@ -42,7 +43,7 @@ def without_signals_at_the_end() -> int:
     try:
         return main()
     finally:
-        for signum in (signal.SIGINT, signal.SIGTERM):
+        for signum in ENDING:
             signal.signal(signum, signal.SIG_DFL)
 
 

@@ -12,6 +12,8 @@ from typing import Any
 
 from zoo.launcher import is_first_process
 
+ENDING = (signal.SIGINT, signal.SIGTERM)  # Ctrl-C's, and what systems send
+
 
 class Interrupted(KeyboardInterrupt):
     """Training was interrupted by a signal; ``exit_code`` is 128 + its number."""
@@ -37,7 +39,7 @@ class Interrupts:
 
     def __enter__(self) -> Interrupts:
         if threading.current_thread() is threading.main_thread():
-            for signum in (signal.SIGINT, signal.SIGTERM):
+            for signum in ENDING:
                 self._before[signum] = signal.signal(signum, self._caught)
         return self
 
@@ -72,8 +74,7 @@ def ending_at_once() -> Iterator[None]:
     """Inside, SIGINT and SIGTERM end the process, even where it waits in code of C."""
     before: dict[int, Any] = {}
     if threading.current_thread() is threading.main_thread():
-        for ending in (signal.SIGINT, signal.SIGTERM):
-            before[ending] = signal.signal(ending, signal.SIG_DFL)
+        before = {signum: signal.signal(signum, signal.SIG_DFL) for signum in ENDING}
     try:
         yield
     finally:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from zoo.errors import RecipeError, ZooError
 from zoo.lock import owner_of
 from zoo.paths import make_folder, sync_dir
-from zoo.records import METRICS, records_in
+from zoo.records import METRICS, records_in, table_in
 from zoo.shell import quoted
 
 if TYPE_CHECKING:
@@ -140,8 +138,7 @@ class Run:
     @property
     def info(self) -> dict[str, Any]:
         """What run.json says of where, with what and on which text the run was trained."""
-        path = self.dir / RUN_INFO
-        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        return table_in(self.dir / RUN_INFO)
 
     def generate(self, prompt: str = "", **options: Any) -> str:
         """The prompt continued; options as for ``stream``."""
@@ -226,9 +223,8 @@ def newest_run() -> Path:
 def run_of_launch(launch: str | None) -> Path | None:
     """The run under ``runs/`` that an earlier attempt of this launch began."""
     for path in RUNS.glob(f"*/{RUN_INFO}"):
-        with suppress(OSError, ValueError, AttributeError):
-            if json.loads(path.read_text(encoding="utf-8")).get("launch") == launch:
-                return path.parent
+        if table_in(path).get("launch") == launch:
+            return path.parent
     return None
 
 

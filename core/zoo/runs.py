@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from typing import Any
 from zoo import checkpoint
 from zoo.errors import ZooError
 from zoo.lock import owner_of
-from zoo.records import records_in
+from zoo.records import records_in, table_in
 from zoo.run import LOCK, SUMMARY
 
 
@@ -74,10 +73,7 @@ def last_written(path: Path) -> float:
 
 def state_of(run: Path) -> RunState:
     """The state of the run in this folder."""
-    told: dict[str, Any] = {}
-    with suppress(OSError, ValueError):
-        read = json.loads((run / SUMMARY).read_text(encoding="utf-8"))
-        told = read if isinstance(read, dict) else {}
+    told = table_in(run / SUMMARY)
     owner = owner_of(run / LOCK)
     saved = checkpoint.all_in(run / "checkpoints")
     step = (checkpoint.step_of(saved[-1]) or 0) if saved else 0

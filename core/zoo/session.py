@@ -22,6 +22,7 @@ from zoo.interrupts import Interrupted, Interrupts
 from zoo.launcher import launch_id
 from zoo.paths import write_atomically
 from zoo.plugins import plugin_flags
+from zoo.records import speakable, table_in
 from zoo.run import RUN_INFO, SUMMARY, Run, RunInfo, open_run
 from zoo.shell import quoted
 from zoo.trainer import Trainer
@@ -278,9 +279,7 @@ class Session:
 
     def warn_of_changes(self, about: dict[str, Any]) -> None:
         """Says with what the run began that is now another, and makes its bits others."""
-        before: dict[str, Any] = {}
-        with suppress(OSError, ValueError):
-            before = json.loads((self.dir / RUN_INFO).read_text(encoding="utf-8"))
+        before = table_in(self.dir / RUN_INFO)
         changed = [
             f"{name} {before[name]}, now {about[name]}"
             for name in DECIDING
@@ -291,10 +290,8 @@ class Session:
             warnings.warn(f"{told}: losses will agree within rounding alone", stacklevel=2)
 
     def write_summary(self, summary: dict[str, Any]) -> None:
-        for name in ("valid_loss", "bits_per_byte"):
-            if not math.isfinite(summary[name] or 0.0):  # JSON has no such numbers
-                summary = {**summary, name: None}
-        write_atomically(self.dir / SUMMARY, (json.dumps(summary, indent=2) + "\n").encode())
+        told = json.dumps(speakable(summary), indent=2)
+        write_atomically(self.dir / SUMMARY, f"{told}\n".encode())
 
     def run(self) -> Run:
         """The finished run, opened."""

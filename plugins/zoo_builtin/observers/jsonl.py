@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import math
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from zoo.paths import write_atomically
-from zoo.records import METRICS, record_of
+from zoo.records import METRICS, record_of, speakable
 
 if TYPE_CHECKING:
     from zoo.run import RunInfo
@@ -49,9 +48,8 @@ class JSONL:
 
     def _write(self, record: Mapping[str, Any]) -> None:
         assert self._file is not None, "a record before run_started"
-        line = {key: None if is_unspeakable(value) else value for key, value in record.items()}
         try:
-            self._file.write(json.dumps(line, allow_nan=False) + "\n")
+            self._file.write(json.dumps(speakable(record), allow_nan=False) + "\n")
             self._file.flush()
         except OSError as error:
             error.filename = str(self.path)
@@ -72,7 +70,3 @@ def lines_until(path: Path, step: int) -> list[bytes]:
         elif record is not None and record["step"] <= step:
             kept.append(line + b"\n")
     return kept
-
-
-def is_unspeakable(value: Any) -> bool:
-    return isinstance(value, float) and not math.isfinite(value)
