@@ -100,3 +100,14 @@ def test_readme_llama_table_names_weights_that_exist() -> None:
     there = {re.sub(r"\.\d+\.", ".N.", name) for name in model.state_dict()}
     twins = {name for name in there if re.search(r"\.(k|v|up)\.weight$", name)}
     assert told == there - twins
+
+
+def test_every_safeguard_that_can_be_taken_out_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(ROOT / "tools")
+    from safeguards import SAFEGUARDS
+
+    assert len(SAFEGUARDS) > 60
+    for (file, old, new), tests in SAFEGUARDS:
+        assert (ROOT / file).read_text(encoding="utf-8").count(old) == 1, (file, old)
+        assert old != new
+        assert all((ROOT / "tests" / test).is_file() for test in tests)

@@ -153,7 +153,7 @@ OF_RUNS = [
         "            if needed:",
     ),
     Removal("core/zoo/run.py", "            sync_dir(RUNS)\n", "            pass\n"),
-    Removal("plugins/zoo_builtin/observers/jsonl.py", ' or record["step"] > step', ""),
+    Removal("plugins/zoo_builtin/observers/jsonl.py", ' and record["step"] <= step', ""),
     Removal(
         "core/zoo/distributed.py",
         '        store = PrefixStore(f"attempt {attempt()}", store)\n',
