@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from zoo import ZooError, checkpoint
 from zoo.folders import UNFINISHED
-from zoo_builtin.tokenizers import Byte
+from zoo_builtin.tokenizers import BPE, Byte
 
 # ── Optimizer state ───────────────────────────────────────────────────────────────────────────────
 
@@ -273,7 +273,8 @@ def test_all_the_rest_comes_back_too(tmp_path: Path) -> None:
     assert path == checkpoint.step_dir(path.parent, 500)
     opened = checkpoint.open_checkpoint(path)
     assert (opened.step, opened.state, opened.recipe_toml) == (500, state, recipe)
-    assert Byte.load(opened.tokenizer_dir).fingerprint == Byte().fingerprint
+    with opened.tokenizer_dir() as folder:
+        assert Byte.load(folder).fingerprint == Byte().fingerprint
 
 
 @pytest.mark.skipif(os.name != "posix", reason="POSIX permissions")
@@ -439,6 +440,43 @@ def test_that_the_newest_is_gone_is_said(tmp_path: Path) -> None:
     shutil.rmtree(checkpoint.step_dir(tmp_path, 2))
     with pytest.warns(UserWarning, match="step-00000002 is gone; going back to step-00000001"):
         assert checkpoint.newest(tmp_path).step == 1
+
+
+def test_one_that_is_removed_while_it_is_read_gives_way_to_a_newer_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder
+) -> None:
+    save(tmp_path, 1)
+    save(tmp_path, 2)
+    plain, later = checkpoint.read, iter((3, 4, 5))
+
+    def read(path: Path, stated: Any) -> bytes:
+        if (step := next(later, None)) is not None:  # training goes on, faster than we read
+            save(tmp_path, step)
+            checkpoint.prune(tmp_path, keep=2)
+        return plain(path, stated)
+
+    monkeypatch.setattr(checkpoint, "read", read)
+    assert found(tmp_path).name in ("step-00000004", "step-00000005")
+    assert next(later, None) is None
+    assert not recwarn.list
+
+
+def test_a_checkpoint_that_is_open_needs_its_folder_no_more(tmp_path: Path) -> None:
+    opened = checkpoint.open_checkpoint(save(tmp_path, 1), resumable=False)
+    shutil.rmtree(opened.folder)
+    with opened.tokenizer_dir() as folder:
+        assert Byte.load(folder).fingerprint == Byte().fingerprint
+    assert not folder.exists()
+    assert opened.model.keys() == a_model().state_dict().keys()
+    assert opened.state == {"step": 1}
+
+
+def test_a_tokenizer_that_can_not_be_read_is_named_by_its_checkpoint(tmp_path: Path) -> None:
+    opened = checkpoint.open_checkpoint(save(tmp_path, 1))
+    path = opened.folder / "tokenizer" / "tokenizer.json"
+    with pytest.raises(ZooError) as refused, opened.tokenizer_dir() as folder:
+        BPE.load(folder)
+    assert str(refused.value).startswith(str(path))
 
 
 def test_a_damaged_checkpoint_does_not_count_and_is_set_aside(tmp_path: Path) -> None:

@@ -60,7 +60,8 @@ def found(dir: Path) -> int:
     assert newest.model["weight"].tolist() == [step] * 9
     assert newest.optimizer["0/weight/m"].tolist() == [-step] * 9
     assert newest.state == {"step": step}
-    assert Byte.load(newest.tokenizer_dir).fingerprint == Byte().fingerprint
+    with newest.tokenizer_dir() as folder:
+        assert Byte.load(folder).fingerprint == Byte().fingerprint
     return step
 
 

@@ -21,6 +21,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from zoo.errors import ZooError
@@ -85,10 +86,24 @@ class Checkpoint:
         """SHA-256 of the manifest, and so of all files."""
         return self._manifest.digest
 
-    @property
-    def tokenizer_dir(self) -> Path:
-        """What the tokenizer saved."""
-        return self.folder / TOKENIZER
+    @contextmanager
+    def tokenizer_dir(self) -> Iterator[Path]:
+        """What the tokenizer saved, as a folder that is gone afterwards.
+
+        The checkpoint's own may be gone by now, as training removes old ones. A ValueError of
+        whoever reads the folder becomes a ZooError that names the checkpoint's.
+        """
+        with TemporaryDirectory(prefix="zoo-tokenizer-") as scratch:
+            Path(scratch, TOKENIZER).mkdir()
+            for name, data in self._files.items():
+                if name.startswith(f"{TOKENIZER}/"):
+                    path = Path(scratch, name)
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    path.write_bytes(data)
+            try:
+                yield Path(scratch, TOKENIZER)
+            except (ValueError, RecursionError) as error:
+                raise ZooError(str(error).replace(scratch, str(self.folder))) from error
 
     @property
     def recipe_toml(self) -> str:
@@ -201,7 +216,7 @@ def open_checkpoint(folder: Path, *, resumable: bool = True) -> Checkpoint:
     manifest = read_manifest(folder)
     held = {}
     for name, stated in manifest.files.items():
-        if name in (MODEL, STATE, RECIPE):
+        if name in (MODEL, STATE, RECIPE) or name.startswith(f"{TOKENIZER}/"):
             held[name] = read(folder / name, stated)
         else:
             compare(folder / name, stated, hashed=resumable or name != OPTIMIZER)
@@ -236,28 +251,31 @@ def step_of(folder: Path) -> int | None:
 def newest(dir: Path, *, resumable: bool = True) -> Checkpoint | None:
     """The newest checkpoint in ``dir`` that is whole, or None where there is none at all.
 
-    Warns of newer ones that it has to pass over. Where training won't go on from it, the content
-    of the optimizer's state doesn't matter.
+    Warns of newer ones that it has to pass over, but not of those that training removes meanwhile.
+    Where training won't go on from it, the content of the optimizer's state doesn't matter.
 
     Raises:
         ZooError: there are checkpoints, and all are damaged.
         PermissionError: one may not be read, which is no damage.
     """
-    problems: list[ZooError] = []
-    for folder in reversed(all_in(dir)):
+    problems: dict[Path, ZooError] = {}
+    while left := [folder for folder in all_in(dir) if folder not in problems]:
+        folder = left[-1]
         try:
             found = open_checkpoint(folder, resumable=resumable)
         except ZooError as error:
-            problems.append(error)
+            if folder.exists():  # else it was removed, as there are newer ones by now
+                problems[folder] = error
             continue
-        for problem in problems:
+        for problem in problems.values():
             warnings.warn(f"{problem}; going back to {folder.name}", stacklevel=2)
-        if not problems and (named := latest(dir)) is not None and named > found.step:
+        named = latest(dir)
+        if not problems and named is not None and named > (step_of(all_in(dir)[-1]) or 0):
             gone = step_dir(dir, named).name
             warnings.warn(f"{dir}: {gone} is gone; going back to {folder.name}", stacklevel=2)
         return found
     if problems:
-        raise ZooError(f"{problems[0]}; none of {len(problems)} is whole")
+        raise ZooError(f"{next(iter(problems.values()))}; none of {len(problems)} is whole")
     return None
 
 

@@ -90,7 +90,8 @@ class Run:
     def tokenizer(self) -> Tokenizer:
         """The tokenizer that the run was trained with."""
         factory: Any = self.recipe.tokenizer.entry.factory
-        loaded: Tokenizer = factory.load(self.checkpoint.tokenizer_dir)
+        with self.checkpoint.tokenizer_dir() as folder:
+            loaded: Tokenizer = factory.load(folder)
         return loaded
 
     @cached_property

@@ -121,6 +121,7 @@ def check(run: Path) -> Iterator[tuple[Path, ZooError | None]]:
         try:
             checkpoint.verify(folder)
         except ZooError as error:
-            yield folder, error
+            if folder.exists():  # else training has removed it meanwhile
+                yield folder, error
         else:
             yield folder, None
