@@ -27,7 +27,7 @@ from preparing import (  # noqa: F401  (a fixture)
 
 from zoo import ZooError, encoding
 from zoo_builtin.corpora.text import TextCorpus
-from zoo_builtin.tokenizers import BPE
+from zoo_builtin.tokenizers import BPE, Byte, Char
 
 
 @pytest.mark.parametrize(
@@ -143,17 +143,59 @@ def test_no_validation_text_is_refused() -> None:
         prepare(Recipe(Corpus(valid=[]), "byte"))
 
 
-def test_no_validation_text_is_told_with_the_ways_out(tmp_path: Path) -> None:
-    (tmp_path / "short.txt").write_text("Too short to hold anything out.", encoding="utf-8")
+def test_text_that_cannot_be_divided_is_told_with_the_ways_out(tmp_path: Path) -> None:
+    (tmp_path / "short.txt").write_text("é", encoding="utf-8")
     corpus = TextCorpus(files=[tmp_path / "short.txt"])
-    remedy = r"short\.txt: no .* valid split: .*more text.*valid_files, separator, valid_share"
+    remedy = r"short\.txt: no .* train split: .*more text.*valid_files, separator, valid_share"
     with pytest.raises(ZooError, match=remedy):
         prepare(Recipe(corpus, "byte"))
 
 
 def test_text_that_the_tokenizer_lacks_is_refused_with_its_place() -> None:
+    class Ascii(OneByOne):
+        def encode(self, text: str | bytes, **more: Any) -> np.ndarray:
+            if b"\xc3\x9f" in text:
+                raise ValueError("the character 'ß' is not ASCII")
+            return super().encode(text, **more)
+
     with pytest.raises(ZooError, match="birds, valid split: the character 'ß'"):
-        prepare(Recipe(Corpus(valid=["Tim ß".encode()]), "char"))
+        prepare(Recipe(Corpus(valid=["Tim ß".encode()]), Ascii))
+
+
+def test_a_closed_vocabulary_has_the_characters_of_validation_text_too(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    rare = Corpus(valid=["Tim ß".encode()])
+    found = prepare(Recipe(rare, "char"))
+    ids = all_ids(found.valid)
+    assert found.tokenizer.decode(ids[:-1]) == "Tim ß"
+    assert ids[-2] not in all_ids(found.train)
+    assert "validation text is read for the vocabulary too" in capsys.readouterr().err
+
+
+def test_an_open_vocabulary_never_sees_validation_text() -> None:
+    seen: list[bytes] = []
+
+    class Learning(Byte):
+        def train(self, texts: Any, **more: Any) -> None:
+            seen.extend(texts)
+
+    prepare(Recipe(Corpus(), Learning))
+    assert seen == TRAIN
+    lacking = prepare(Recipe(Corpus(valid=["Tim ß".encode()]), "char", unknown=True))
+    assert lacking.tokenizer.decode(all_ids(lacking.valid)[:-1]) == "Tim \ufffd"
+
+
+def test_a_vocabulary_that_was_learnt_from_training_text_alone_is_not_used_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Version 0.1.0 kept such ones, which can't encode this."""
+    rare = Corpus(valid=["Tim ß".encode()])
+    with monkeypatch.context() as patch:
+        patch.setattr(Char, "closed_vocabulary", False)
+        with pytest.raises(ZooError, match="'ß'"):
+            prepare(Recipe(rare, "char"))
+    assert prepare(Recipe(rare, "char")).valid.documents == 1
 
 
 def test_a_split_without_end_is_cut_and_said_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -138,7 +138,6 @@ def characters(options: argparse.Namespace, folder: Path) -> Table:
     """The recipe for characters against the preset, in turns."""
     recipe = options.recipe or RECIPES / "shakespeare-char.toml"
     given = [corpus(options.text, HELD_OUT["characters"], folder), f"train.eval_tokens={ALL}"]
-    given.append("tokenizer.unknown=true")  # for characters that only the held out part has
     data = prepare(zoo.load_recipe(recipe, given))
     train(recipe, [*given, "train.steps=5", "scheduler=none"], folder / "compiling")
     table = Table(

@@ -268,6 +268,9 @@ class Tokenizer(Protocol):
     thread reads on, so it should be fast and let go of the interpreter; without it, ``encode`` is
     called document by document.
 
+    ``closed_vocabulary`` (optional) says that only what ``train`` has seen can be encoded: it is
+    then given validation's documents too, after those of training.
+
     A class may have a class method ``from_file(path, **options)`` that reads other programs' files:
     a tokenizer, None if it doesn't know the format, or ValueError. ``reads`` names what it can.
     """

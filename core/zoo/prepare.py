@@ -12,19 +12,21 @@ import inspect
 import io
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stderr
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.encoding import (
     META,
     MOST_BYTES,
+    SPLITS,
     beginning,
     encode_corpus,
     expected_bytes,
     nothing_in,
+    say,
 )
 from zoo.errors import ZooError
 from zoo.folders import whole_folder
@@ -81,11 +83,14 @@ def prepare(
     if key is not None and found.name != key:
         raise ZooError(
             f"the recipe's corpus ({corpus.label}) no longer gives the text that this run was "
-            "trained on, so the run can't go on; train a new one"
+            "trained on, or zoo divides it otherwise than the version that began the run, and the "
+            f"tokens of that time are not in {cache_dir() / 'tokens'}: go on where they are (see "
+            "ZOO_CACHE), or train a new run"
         )
     if not (found / META).exists():
         encode_corpus(corpus, tokenizer, found)
-    return open_prepared(found, recipe)
+    # What is said of the text is that of now: the same content may lie in other files.
+    return replace(open_prepared(found, recipe), label=corpus.label, notice=corpus.notice)
 
 
 def find_prepared(recipe: Recipe) -> TokenData | None:
@@ -149,7 +154,10 @@ def trained_tokenizer(component: Component, corpus: Corpus, text: str) -> Tokeni
     kept = cache_dir() / "tokenizers" / tokenizer_name(component, text)
     if not kept.exists():
         tokenizer: Tokenizer = component()
-        train_tokenizer(tokenizer, corpus)
+        splits = splits_for(tokenizer)
+        if len(splits) > 1:
+            say(f"{component.entry.name}: validation text is read for the vocabulary too")
+        train_tokenizer(tokenizer, corpus, splits)
         with whole_folder(kept) as unfinished:
             tokenizer.save(unfinished)
     return load_tokenizer(component, kept)
@@ -158,26 +166,37 @@ def trained_tokenizer(component: Component, corpus: Corpus, text: str) -> Tokeni
 def tokenizer_name(component: Component, text: str) -> str:
     entry = component.entry
     settings = json.dumps(component.resolved(), sort_keys=True)
-    return digest(FORMAT, MOST_BYTES, text, entry.owner, entry.version, settings)
+    splits = splits_for(component())
+    read = splits if len(splits) > 1 else ()
+    return digest(FORMAT, MOST_BYTES, text, entry.owner, entry.version, settings, *read)
 
 
-def train_tokenizer(tokenizer: Tokenizer, corpus: Corpus) -> None:
+def splits_for(tokenizer: Tokenizer) -> tuple[str, ...]:
+    """What a tokenizer is trained on: validation text only if it couldn't be encoded otherwise."""
+    return SPLITS if getattr(tokenizer, "closed_vocabulary", False) else SPLITS[:1]
+
+
+def train_tokenizer(
+    tokenizer: Tokenizer, corpus: Corpus, splits: Sequence[str] = SPLITS[:1]
+) -> None:
     """Trains on the corpus, showing how far reading has come and what follows it.
 
     Raises:
         ZooError: there is no text, or it isn't what the tokenizer can be trained on.
     """
-    total = expected_bytes(corpus, "train")
+    sizes = [expected_bytes(corpus, split) for split in splits]
+    total = None if None in sizes else sum(filter(None, sizes))
     with track("training tokenizer", total, unit="B") as advance, phases() as progress:
 
         def documents() -> Iterator[bytes]:
-            none = True
-            for document in beginning(corpus, "train"):
-                none = False
-                yield document
-                advance(len(document))
-            if none:
-                raise nothing_in(corpus, "train")
+            for split in splits:
+                none = True
+                for document in beginning(corpus, split):
+                    none = False
+                    yield document
+                    advance(len(document))
+                if none:
+                    raise nothing_in(corpus, split)
 
         takes_progress = "progress" in inspect.signature(tokenizer.train).parameters
         more = {"progress": progress} if takes_progress else {}

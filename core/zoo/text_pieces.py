@@ -8,11 +8,18 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from zoo.text_formats import HEAD, MARK, refuse_other_formats, text_only
+
 PIECE = 1 << 20
 SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 def file_chunks(path: Path, size: int = PIECE) -> Iterator[bytes]:
+    """A text file's bytes, but for a byte-order mark. Raises ZooError for another format."""
+    return text_only(stored_chunks(path, size), path)
+
+
+def stored_chunks(path: Path, size: int = PIECE) -> Iterator[bytes]:
     """A file as it lies on disk."""
     with path.open("rb") as file:
         while chunk := file.read(size):
@@ -66,6 +73,9 @@ class Sample:
         size: bytes of the file.
         expected: bytes to read, at most.
         whole: whether that is all of it.
+
+    Raises:
+        ZooError: the file is no text.
     """
 
     def __init__(self, path: Path, most: int | None) -> None:
@@ -80,10 +90,14 @@ class Sample:
             yield from pieces(file_chunks(self.path))
             return
         with self.path.open("rb") as file:
+            refuse_other_formats(self.path, file.read(HEAD))
             for block in range(self.n_blocks):
                 start = block * (self.size - PIECE) // max(1, self.n_blocks - 1)
                 file.seek(max(0, start))
-                if text := whole_lines(file.read(PIECE), at_start=start <= 0):
+                text = file.read(PIECE)
+                if start <= 0:
+                    text = text.removeprefix(MARK)
+                if text := whole_lines(text, at_start=start <= 0):
                     yield text
 
 

@@ -69,7 +69,10 @@ def prepared(args: argparse.Namespace) -> tuple[Recipe, TokenData]:
 def run_prepare(args: argparse.Namespace) -> None:
     _, data = prepared(args)
     splits = (data.train, data.valid)
-    rows = [("text", data.label), ("vocabulary", count(data.tokenizer.vocab_size or 0, "id"))]
+    vocabulary = count(data.tokenizer.vocab_size or 0, "id")
+    if getattr(data.tokenizer, "closed_vocabulary", False):
+        vocabulary += ", those of validation text included"
+    rows = [("text", data.label), ("vocabulary", vocabulary)]
     rows += [
         (s.split, f"{count(len(s), 'token')}, {count(s.documents, 'document')}, {s.bytes:,} bytes")
         for s in splits

@@ -7,13 +7,25 @@ import sys
 from pathlib import Path
 
 from zoo.errors import ZooError
+from zoo.text_formats import HEAD, MARK, not_text, refuse_other_formats
 
 
 def read_prompt() -> str:
-    """Standard input without its last line end; nothing where that is a terminal."""
+    """Standard input without its last line end; nothing where that is a terminal.
+
+    Raises:
+        ZooError: what comes is no text.
+    """
     if sys.stdin.isatty():
         return ""
-    return sys.stdin.read().removesuffix("\n").removesuffix("\r")
+    try:
+        text = sys.stdin.read()
+        told = not_text(text[:HEAD].encode("utf-8", "surrogateescape"))
+    except UnicodeDecodeError as error:
+        told = not_text(error.object) or f"not {error.encoding.upper()} (byte {error.start})"
+    if told:
+        raise ZooError(f"standard input: {told}")
+    return text.removeprefix(MARK.decode()).removesuffix("\n").removesuffix("\r")
 
 
 def read_prompts(path: Path) -> dict[int, str]:
@@ -24,8 +36,10 @@ def read_prompts(path: Path) -> dict[int, str]:
     Raises:
         ZooError: no prompt, or a line that holds none.
     """
+    with path.open("rb") as file:
+        refuse_other_formats(path, file.read(HEAD))
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # without a byte-order mark
     except UnicodeDecodeError as error:
         raise ZooError(f"{path}: not UTF-8 (byte {error.start})") from None
     prompts = {}
@@ -33,7 +47,8 @@ def read_prompts(path: Path) -> dict[int, str]:
         if not line.strip():
             continue
         line = line.removesuffix("\r")
-        prompts[number] = line if path.suffix != ".jsonl" else prompt_in(line, f"{path}:{number}")
+        is_json = path.suffix.lower() == ".jsonl"
+        prompts[number] = prompt_in(line, f"{path}:{number}") if is_json else line
     if not prompts:
         raise ZooError(f"{path}: no prompt in it; write one a line")
     return prompts

@@ -12,11 +12,12 @@ from pathlib import Path
 from zoo.errors import ZooError
 from zoo.paths import cache_dir, write_atomically
 from zoo.progress import track
+from zoo.text_formats import HEAD, MARK, refuse_other_formats, text_only
+from zoo_builtin.corpora.files import is_gzip
 
 SEPARATOR = "<|endoftext|>"
 LONG = 1 << 16  # a longer document is cut into pieces
 PIECE = 1 << 13
-SHORT = 1 << 20  # in a longer text, there are enough pieces to leave to chance who gets them
 RULES = 1  # counts changes of the rules below, for fingerprints
 
 CHUNK = 1 << 18
@@ -32,34 +33,34 @@ def read_documents(path: Path, separator: str, *, first: int | None = None) -> I
     their second half, else at a line end, else at a space. With ``first``, only that many bytes of
     the file are read, as stored; the document that is cut off there is left out.
     """
+    return (piece for _, piece in numbered_pieces(path, separator, first=first))
+
+
+def numbered_pieces(
+    path: Path, separator: str, *, first: int | None = None
+) -> Iterator[tuple[int, bytes]]:
+    """The same, each piece with the number of its document in the file."""
     complete = first is None or path.stat().st_size < first
     chunks = _text(path, first, complete)
-    yield from _trimmed(split_documents(chunks, separator.encode(), complete))
+    for number, piece in split_documents(chunks, separator.encode(), complete):
+        if text := piece.strip(b"\r\n"):
+            yield number, text
 
 
-def lone_document(path: Path, separator: str) -> bytes | None:
-    """What a file of at most 1 MiB holds if it is a single document, else None."""
-    text = b""
-    for chunk in _text(path):
-        text += chunk
-        if len(text) > SHORT:
-            return None
-    documents = list(_trimmed(text.split(separator.encode())))
-    return documents[0] if len(documents) == 1 else None
-
-
-def cut(document: bytes, size: int) -> Iterator[bytes]:
-    """Pieces of at most ``size`` bytes that end as the pieces of a long document do."""
-    return _trimmed(_pieces(document, size))
-
-
-def _trimmed(documents: Iterable[bytes]) -> Iterator[bytes]:
-    return filter(None, (document.strip(b"\r\n") for document in documents))
+def begins_with_mark(path: Path) -> bool:
+    """Whether a file begins with a byte-order mark. Raises ZooError if it is no text."""
+    beginning = next(_as_stored(path, HEAD, complete=False), b"")
+    refuse_other_formats(path, beginning)
+    return beginning.startswith(MARK)
 
 
 def _text(path: Path, first: int | None = None, complete: bool = True) -> Iterator[bytes]:
+    return text_only(_as_stored(path, first, complete), path)
+
+
+def _as_stored(path: Path, first: int | None, complete: bool) -> Iterator[bytes]:
     chunks = _stored(path, first)
-    return _unzipped(chunks, path, complete) if path.suffix == ".gz" else chunks
+    return _unzipped(chunks, path, complete) if is_gzip(path) else chunks
 
 
 def _stored(path: Path, first: int | None) -> Iterator[bytes]:
@@ -95,41 +96,44 @@ def _unzipped(chunks: Iterable[bytes], path: Path, complete: bool) -> Iterator[b
 
 def split_documents(
     chunks: Iterable[bytes], separator: bytes, complete: bool = True
-) -> Iterator[bytes]:
-    """Splits a stream at the separators; the result doesn't depend on the size of the chunks.
+) -> Iterator[tuple[int, bytes]]:
+    """Splits a stream at the separators: (number of the document, a piece of it or all).
 
-    If the stream isn't ``complete``, what follows the last separator is left out, except for the
-    pieces that a long document has already come in.
+    The result doesn't depend on the size of the chunks. If the stream isn't ``complete``, what
+    follows the last separator is left out, except for the pieces that a long document has already
+    come in.
     """
-    rest, cutting = b"", False
+    rest, cutting, number = b"", False, 0
     for chunk in chunks:
         *ended, rest = (rest + chunk).split(separator)
         for document in ended:
-            yield from _split_if_long(document, cutting)
-            cutting = False
+            for piece in _split_if_long(document, cutting):
+                yield number, piece
+            cutting, number = False, number + 1
         while len(rest) > LONG + len(separator):  # it may end in the beginning of a separator
             cutting = True
-            piece, rest = _cut(rest, PIECE)
-            yield piece
+            piece, rest = cut(rest, PIECE)
+            yield number, piece
     if complete:
-        yield from _split_if_long(rest, cutting)
+        for piece in _split_if_long(rest, cutting):
+            yield number, piece
 
 
 def _split_if_long(document: bytes, cutting: bool) -> Iterator[bytes]:
-    return _pieces(document, PIECE if cutting or len(document) > LONG else LONG)
-
-
-def _pieces(document: bytes, size: int) -> Iterator[bytes]:
+    size = PIECE if cutting or len(document) > LONG else LONG
     while len(document) > size:
-        piece, document = _cut(document, size)
+        piece, document = cut(document, size)
         yield piece
     yield document
 
 
-def _cut(text: bytes, size: int) -> tuple[bytes, bytes]:
-    """A piece from the front, which depends on the first ``size`` bytes alone, and the rest."""
+def cut(text: bytes, size: int, least: int | None = None) -> tuple[bytes, bytes]:
+    """A piece of at most ``size`` bytes from the front, and the rest.
+
+    It has at least ``least`` of them, half if that isn't said, and depends on no byte after them.
+    """
     for end in (b"\n\n", b"\n", b" "):
-        at = text.rfind(end, size // 2, size)
+        at = text.rfind(end, size // 2 if least is None else least, size)
         if at >= 0:
             return text[: at + len(end)], text[at + len(end) :]
     at = size
@@ -140,7 +144,7 @@ def _cut(text: bytes, size: int) -> tuple[bytes, bytes]:
 
 def plain_size(files: list[Path], *, first: int | None = None) -> int | None:
     """The bytes of text in files (the ``first`` of each); None if one of them is compressed."""
-    if any(file.suffix == ".gz" for file in files):
+    if any(map(is_gzip, files)):
         return None
     sizes = (file.stat().st_size for file in files)
     return sum(size if first is None else min(first, size) for size in sizes)

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import glob
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from pathlib import Path
+from typing import TypeVar
 
+from zoo.errors import ZooError
+from zoo_builtin.corpora.files import described, find_files
+from zoo_builtin.corpora.held_out import HeldOut, divided, remembered_survey
 from zoo_builtin.corpora.reading import (
-    PIECE,
     RULES,
     SEPARATOR,
-    SHORT,
+    begins_with_mark,
     content_hash,
     cut,
-    lone_document,
+    numbered_pieces,
     plain_size,
     read_documents,
 )
 
-LEAST_PIECE = 256  # bytes: less is hardly a text
-LONE_PIECES = 20  # at least, out of a lone document that isn't tiny
-SUFFIXES = (".txt", ".text", ".md")
+Document = TypeVar("Document")
 
 
 class TextCorpus:
@@ -31,24 +31,23 @@ class TextCorpus:
 
     ``files`` and ``valid_files`` name files, globs (``**`` goes down any number of folders) or
     folders, which stand for all ``.txt``, ``.text`` and ``.md`` files below them, also with
-    ``.gz``, except hidden ones. Files are read in the order of their paths, each once; a file for
-    validation isn't trained on.
+    ``.gz``, except hidden ones; linked folders are gone into. Files are read in the order of their
+    paths, each once, whatever its names are; a file for validation isn't trained on.
 
+    Text is UTF-8. A byte-order mark before it is left out, and files in other formats are refused.
     Documents of more than 64 KiB are cut into pieces of at most 8 KiB that end at a blank line
     where there is one; each piece counts as a document.
 
     Without ``valid_files``, a document is held out for validation if its hash falls into
     ``valid_share``. So equal documents are always on the same side, and more text never moves
-    an old document.
+    an old document. Of a document of more than 64 KiB, the end is held out instead, ``valid_share``
+    of it: what is validated on then lies beside nothing that was trained on.
 
-    A lone document of at most 1 MiB (a file without separators, say) would leave that to luck. It
-    is cut into pieces of at most a 20th of it, of ``valid_share`` of it and of 8 KiB (but not below
-    256 bytes), and of these, ``valid_share`` is held out, evenly spaced.
+    Where so few documents would leave one side empty, the one of the least hash is held out, if it
+    isn't more than twice ``valid_share`` of the text; else the end of each document.
 
     ``max_bytes`` takes only the first documents of ``files``, as many as fit.
     """
-
-    notice: str | None = None
 
     def __init__(
         self,
@@ -65,27 +64,51 @@ class TextCorpus:
             raise ValueError(f"valid_share = {valid_share} must lie between 0 and 1")
         if max_bytes is not None and max_bytes < 1:
             raise ValueError(f"max_bytes = {max_bytes} must be at least 1")
-        self.valid_files = find_files(valid_files) if valid_files is not None else None
-        own = set(self.valid_files or ())
-        self.files = [file for file in find_files(files) if file not in own]
+        valid = find_files(valid_files) if valid_files is not None else None
+        found = find_files(files, but=valid.files if valid else ())
+        self.valid_files = valid.files if valid else None
+        self.files = found.files
         if not self.files:
             raise ValueError("every one of files is among valid_files, so none is left to train on")
+        try:
+            marks = [begins_with_mark(file) for file in (*self.files, *(self.valid_files or ()))]
+        except (ZooError, OSError) as error:
+            raise ValueError(str(error)) from error
         self.separator = separator
         self.valid_share = valid_share
         self.max_bytes = max_bytes
         first, more = self.files[0].name, len(self.files) - 1
         self.label = f"{first} and {more} more" if more else first
+        self._marked = any(marks)
+        self._left_out = [*found.notices(), *(valid.notices() if valid else [])]
+        self.notice = "; ".join(self._left_out) or None
 
     def documents(self, split: str) -> Iterator[bytes]:
         """The documents of "train" or "valid". Raises ValueError for any other split."""
         check_split(split)
-        if self.valid_files is not None:
-            return self._read() if split == "train" else self._all(self.valid_files)
-        wanted = split == "valid"
-        return (document for document, held_out in self._divided() if held_out == wanted)
+        if self.valid_files is None:
+            pieces = divided(self._pieces(), self._held_out)
+            return (piece for piece, held_out in pieces if held_out == (split == "valid"))
+        if split == "train":
+            return (piece for _, piece in self._pieces())
+        return (
+            piece for file in self.valid_files for piece in read_documents(file, self.separator)
+        )
 
     def fingerprint(self) -> str:
-        """Tells by content, not by name, what is read."""
+        """Tells by content, not by name, what is read; settles how the text is divided."""
+        parts = self._content()
+        if self.valid_files is not None:
+            how = f"validation text: {described(self.valid_files)}, not trained on"
+        else:
+            how = str(self._held_out)
+            if not self._held_out.by_hash_alone:
+                parts["held_out"] = 1
+        read = f"read: {described(self.files, self.max_bytes)}"
+        self.notice = "; ".join([read, how, *self._left_out])
+        return name_of(parts)
+
+    def _content(self) -> dict[str, object]:
         parts = {
             "rules": RULES,
             "files": content_hash(self.files),
@@ -93,9 +116,14 @@ class TextCorpus:
             "separator": self.separator,
             "valid_share": self.valid_share,
             "max_bytes": self.max_bytes,
-            "lone": [SHORT, LONE_PIECES, LEAST_PIECE],
-        }
-        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+            "lone": [1 << 20, 20, 256],  # a rule that is gone: text that it didn't concern
+        }  # keeps its name
+        return parts | ({"mark": "left out"} if self._marked else {})
+
+    @cached_property
+    def _held_out(self) -> HeldOut:
+        key = name_of(self._content())
+        return remembered_survey(self._pieces(), self.valid_share, key)
 
     def size(self, split: str) -> int | None:
         """About the bytes of a split, separators included; None where files are compressed."""
@@ -110,31 +138,32 @@ class TextCorpus:
             return size
         return round(size * (self.valid_share if split == "valid" else 1 - self.valid_share))
 
-    def _divided(self) -> Iterator[tuple[bytes, bool]]:
-        """The documents, each with whether it is held out."""
-        lone = lone_document(self.files[0], self.separator) if len(self.files) == 1 else None
-        if lone is None:
-            yield from ((document, self._is_held_out(document)) for document in self._read())
+    def _pieces(self) -> Iterator[tuple[tuple[int, int], bytes]]:
+        """What ``files`` hold, each piece with its document: the file's number, and that in it."""
+        pieces = (
+            ((nth, number), piece)
+            for nth, file in enumerate(self.files)
+            for number, piece in numbered_pieces(file, self.separator)
+        )
+        return pieces if self.max_bytes is None else first_pieces(self.max_bytes, pieces)
+
+
+def name_of(parts: dict[str, object]) -> str:
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def first_pieces(
+    max_bytes: int, pieces: Iterable[tuple[Document, bytes]]
+) -> Iterator[tuple[Document, bytes]]:
+    """The first pieces, as many as have at most ``max_bytes`` together; of a lone one its start."""
+    left = max_bytes
+    for document, piece in pieces:
+        if len(piece) > left:
+            if left == max_bytes and (start := cut(piece, left)[0].rstrip(b"\r\n")):
+                yield document, start
             return
-        size = int(len(lone) * min(self.valid_share, 1 / LONE_PIECES))
-        pieces = cut(lone, min(max(size, LEAST_PIECE), PIECE))
-        for nth, piece in enumerate(up_to(self.max_bytes, pieces)):
-            yield piece, self._is_nth_held_out(nth)
-
-    def _read(self) -> Iterator[bytes]:
-        return up_to(self.max_bytes, self._all(self.files))
-
-    def _all(self, files: Iterable[Path]) -> Iterator[bytes]:
-        for file in files:
-            yield from read_documents(file, self.separator)
-
-    def _is_held_out(self, document: bytes) -> bool:
-        drawn = int.from_bytes(hashlib.sha256(document).digest()[:8], "big")
-        return drawn < self.valid_share * 2**64
-
-    def _is_nth_held_out(self, nth: int) -> bool:
-        """Evenly spaced, beginning in the middle of the first ``1 / valid_share`` pieces."""
-        return int((nth + 1) * self.valid_share + 0.5) > int(nth * self.valid_share + 0.5)
+        yield document, piece
+        left -= len(piece)
 
 
 def check_split(split: str) -> None:
@@ -150,32 +179,3 @@ def up_to(max_bytes: int | None, documents: Iterable[bytes]) -> Iterator[bytes]:
         if max_bytes is not None and taken > max_bytes:
             return
         yield document
-
-
-def find_files(paths: list[Path]) -> list[Path]:
-    """The files that paths, globs and folders stand for, sorted, each once."""
-    if not paths:
-        raise ValueError("no files are named")
-    absolute = (Path(os.path.abspath(path)) for path in paths)  # one spelling for each file
-    return sorted({file for path in absolute for file in _matches(path)}, key=Path.as_posix)
-
-
-def _matches(path: Path) -> list[Path]:
-    if path.is_file():
-        return [path]
-    if path.is_dir():
-        found = [file for file in path.rglob("*") if _is_text(file.relative_to(path))]
-        if not any(file.is_file() for file in found):
-            raise ValueError(f"{path}: no {', '.join(SUFFIXES)} files (or .gz of them) below it")
-        return [file for file in found if file.is_file()]
-    if glob.has_magic(str(path)):
-        matched = map(Path, glob.glob(str(path), recursive=True))
-        if found := [file for file in matched if file.is_file()]:
-            return found
-        raise ValueError(f"{path}: no file matches")
-    raise ValueError(f"{path}: no such file or folder")
-
-
-def _is_text(path: Path) -> bool:
-    hidden = any(part.startswith(".") for part in path.parts)
-    return not hidden and path.name.removesuffix(".gz").endswith(SUFFIXES)

@@ -20,14 +20,21 @@ REPLACEMENT = "\ufffd"
 
 
 class Char(TableTokenizer):
-    """One token a character of the training text.
+    """One token a character of the text.
 
-    Special tokens come first, then the characters in the order of Unicode. A character that the
-    training text didn't have is an error that names it, or, with ``unknown``, becomes U+FFFD, the
-    replacement character; bytes that are not UTF-8 likewise.
+    Special tokens come first, then the characters in the order of Unicode. A recipe's validation
+    text counts too, so that it can be encoded. Any other character is an error that names it.
+
+    With ``unknown``, the characters are those of the training text alone, and every other one
+    becomes U+FFFD, the replacement character; bytes that are not UTF-8 likewise.
     """
 
     kind = "char"
+
+    @property
+    def closed_vocabulary(self) -> bool:
+        """Whether only characters that ``train`` has seen can be encoded."""
+        return not self.unknown
 
     def __init__(self, *, unknown: bool = False, special_tokens: list[str] | None = None) -> None:
         self.unknown = unknown

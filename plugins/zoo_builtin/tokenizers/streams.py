@@ -13,6 +13,8 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
+from zoo.text_pieces import file_chunks
+
 Progress = Callable[[str, int, "int | None"], None]
 """Called with what is being done, how much of it is done, and of how much (None: unknown)."""
 
@@ -51,9 +53,8 @@ def blocks(text: str | bytes) -> Iterator[bytes]:
 
 
 def file_blocks(path: str | Path) -> Iterator[bytes]:
-    with open(path, "rb") as file:
-        while block := file.read(BLOCK):
-            yield block
+    """A text file's bytes, but for a byte-order mark. Raises ZooError for another format."""
+    return file_chunks(Path(path), BLOCK)
 
 
 def documents(

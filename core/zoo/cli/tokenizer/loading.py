@@ -149,8 +149,9 @@ def text_chunks(args: argparse.Namespace) -> Iterator[bytes]:
 
         yield from file_chunks(args.file)
     elif (binary := getattr(sys.stdin, "buffer", None)) is not None:
-        while chunk := binary.read(BLOCK):
-            yield chunk
+        from zoo.text_formats import text_only
+
+        yield from text_only(iter(lambda: binary.read(BLOCK), b""), Path("standard input"))
     else:
         yield sys.stdin.read().encode("utf-8", "replace")
 
@@ -163,6 +164,6 @@ def refuse_two_texts(args: argparse.Namespace) -> None:
 def text_file(text: str) -> Path:
     """The type of an argument that names a file of plain text."""
     path = existing_file(text)
-    if path.suffix == ".gz":
+    if path.suffix.lower() == ".gz":
         raise argparse.ArgumentTypeError(f"{text}: compressed; unpack it first")
     return path

@@ -106,7 +106,7 @@ def run(args: argparse.Namespace) -> None:
         tokenizer = make("tokenizer", args.name, **options)
     except RecipeError as error:  # no recipe here: a line for each mistake, and no more
         raise ZooError(str(error)) from None
-    corpus = make("corpus", "text", files=args.files)
+    corpus: Corpus = make("corpus", "text", files=args.files)
     files = plain_files(tokenizer, corpus)
     check_place(args.out)
     started = time.perf_counter()
@@ -121,6 +121,8 @@ def run(args: argparse.Namespace) -> None:
     asked = options.get("vocab_size")
     if isinstance(asked, int) and (tokenizer.vocab_size or 0) < asked and not notes:
         notes.append(f"the text gives {tokenizer.vocab_size:,} ids, not the {asked:,} asked for")
+    if corpus.notice:
+        notes.append(corpus.notice)
     if text.invalid:
         notes.append(f"{count(text.invalid, 'byte')} of the text are not UTF-8; kept as bytes")
     rows = [
@@ -170,7 +172,7 @@ def plain_files(tokenizer: Any, corpus: Corpus) -> Sequence[Path] | None:
     if "files" not in inspect.signature(tokenizer.train).parameters:
         return None
     files: Sequence[Path] | None = getattr(corpus, "files", None)
-    if files is None or any(path.suffix == ".gz" for path in files):
+    if files is None or any(path.suffix.lower() == ".gz" for path in files):
         return None
     if SEPARATOR.decode() in getattr(tokenizer, "special_tokens", ()):
         return files
