@@ -265,14 +265,12 @@ class Tokenizer(Protocol):
 
     ``encode_batch(texts)`` is optional: the ids of all texts, end to end (n,), and where in them
     each text begins, with n at the end (texts + 1,). Corpora are encoded with it while another
-    thread reads on, so it should be fast and let go of the interpreter; without it, ``encode`` is
-    called document by document.
+    thread reads on, so it should be fast and let go of the interpreter.
 
-    ``closed_vocabulary`` (optional) says that only what ``train`` has seen can be encoded: it is
-    then given validation's documents too, after those of training.
-
-    A class may have a class method ``from_file(path, **options)`` that reads other programs' files:
-    a tokenizer, None if it doesn't know the format, or ValueError. ``reads`` names what it can.
+    Optional: ``lossy``, that text may come back changed (bits per byte then counts the text's own
+    bytes, and says so); ``closed_vocabulary``, that only what ``train`` has seen can be encoded (it
+    then sees validation text too); a class method ``from_file(path, **options)`` for files of other
+    programs (``reads`` names which): a tokenizer, None for an unknown format, or ValueError.
     """
 
     vocab_size: int | None

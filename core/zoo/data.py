@@ -9,7 +9,10 @@ import numpy as np
 from zoo.permutation import keyed_number, permute
 
 if TYPE_CHECKING:
+    from zoo.contracts import Tokenizer
     from zoo.tokens import Tokens
+
+CHUNK = 1 << 20  # tokens
 
 
 def batch(
@@ -61,3 +64,20 @@ def valid_windows(tokens: Tokens, n_tokens: int, length: int) -> np.ndarray:
 def windows(tokens: Tokens, indices: np.ndarray, length: int) -> np.ndarray:
     """Windows by number: (n,) -> (n, length + 1) int64."""
     return tokens.rows(indices * length, length + 1)
+
+
+def bytes_of_text(tokens: Tokens, tokenizer: Tokenizer) -> np.ndarray:
+    """How many bytes of a split's text each id stands for: (vocab_size,) float64.
+
+    What a lossy tokenizer's ids stand for adds up to another size than the text: the difference
+    is spread evenly, so that all tokens of the split together count the text's own bytes.
+    """
+    lengths = np.asarray(tokenizer.token_bytes(), dtype=np.float64)
+    if not getattr(tokenizer, "lossy", False):
+        return lengths
+    spelled = sum(
+        lengths[shard[at : at + CHUNK]].sum()
+        for shard in tokens.shards
+        for at in range(0, len(shard), CHUNK)
+    )
+    return lengths * (tokens.bytes / spelled) if spelled else lengths

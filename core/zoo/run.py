@@ -36,7 +36,8 @@ class RunInfo:
     """What an observer is told of the run it watches.
 
     ``start_step`` is the step after which a resumed run goes on, 0 for a new one. ``lr_at`` gives
-    the learning rate of a step; ``params`` counts the model's parameters.
+    the learning rate of a step; ``params`` counts the model's parameters. ``lossy`` says that the
+    tokenizer changes some text, which then counts to bits per byte with its own size.
     """
 
     dir: Path
@@ -52,6 +53,7 @@ class RunInfo:
     precision: str
     compiled: bool = False
     world: int = 1
+    lossy: bool = False
 
 
 @dataclass

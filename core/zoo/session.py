@@ -29,8 +29,13 @@ from zoo.trainer import Trainer
 
 if TYPE_CHECKING:
     from zoo.contracts import Observer
+    from zoo.prepare import TokenData
     from zoo.recipe import Recipe
 
+LOSSY = (
+    "the tokenizer is lossy: bits per byte counts the bytes of the text as it was, but what was "
+    "replaced in it is not told apart, so that others' figures compare with it only roughly"
+)
 EVALUATIONS = 10  # a run, unless the recipe says otherwise
 DECIDING = ("torch", "device", "processes", "threads")  # of the last bits, in run.json
 FAILED_SAVES = 3  # in a row end a run: what it learns would be lost
@@ -59,13 +64,14 @@ class Session:
             total_steps=trainer.total_steps,
             start_step=trainer.step,
             label=trainer.data.label,
-            notices=[trainer.data.notice] if trainer.data.notice else [],
+            notices=notices_of(trainer.data),
             lr_at=trainer.lr_at,
             params=sum(p.tensor.numel() for p in trainer.params),
             device=str(trainer.device),
             precision=trainer.precision,
             compiled=trainer.compiled,
             world=trainer.group.world,
+            lossy=getattr(trainer.data.tokenizer, "lossy", False),
         )
         makers = settings.observers if self.first else []
         self.observers: list[Observer] = [make(self.info) for make in makers]
@@ -300,6 +306,14 @@ class Session:
         opened.summary = self.summary("finished")
         opened.recipe = self.recipe  # which knows its registry
         return opened
+
+
+def notices_of(data: TokenData) -> list[str]:
+    """What a user must know of the text and of the figures about it."""
+    notices = [data.notice] if data.notice else []
+    if getattr(data.tokenizer, "lossy", False):
+        notices.append(LOSSY)
+    return notices
 
 
 class Clock:

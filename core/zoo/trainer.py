@@ -120,7 +120,7 @@ class Trainer:
         self.replica: nn.Module = self.model
         if group.world > 1:
             self.replica = DistributedDataParallel(self.model, gradient_as_bucket_view=True)
-        self._token_bytes = torch.from_numpy(data.tokenizer.token_bytes()).to(device)
+        self._token_bytes = token_data.bytes_of_text(data.valid, data.tokenizer)
         self._valid = token_data.valid_windows(data.valid, settings.eval_tokens, self.plan.length)
 
     def compile(self, *, forgiving: bool = True) -> None:
@@ -265,14 +265,15 @@ class Trainer:
 
     def _sums_of(self, windows: np.ndarray, compiled: bool) -> Tensor:
         """Of some validation windows: −log p, number of tokens, bytes of their text."""
-        rows = self._to_device(token_data.windows(self.data.valid, windows, self.plan.length))
+        stored = token_data.windows(self.data.valid, windows, self.plan.length)
+        n_bytes = self._token_bytes[stored[:, 1:]].sum()
+        rows = self._to_device(stored)
         ids, targets = rows[:, :-1], rows[:, 1:]
-        n_bytes = self._token_bytes[targets].sum().item()
         # As many rows as in training, so that no code is compiled for the last few.
         lacking = (0, 0, 0, self.plan.micro_batch - len(rows))
         padded = pad(ids, lacking), pad(targets, lacking, value=-1)
         scored = self._score(self.model, *padded, compiled)
-        sums = [scored.parts["nll"].item(), targets.numel(), n_bytes]
+        sums = [scored.parts["nll"].item(), targets.numel(), float(n_bytes)]
         return torch.tensor(sums, dtype=torch.float64)
 
     def _score(self, model: nn.Module, ids: Tensor, targets: Tensor, compiled: bool) -> Scored:

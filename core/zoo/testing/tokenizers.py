@@ -18,6 +18,7 @@ DOCUMENTS = [
     "On day 127 a cloud came over the hill. Then 2, then 30 — the whole sky!  \r\n\tIt rained.",
     "Plötzlich schwamm das Boot; ça flotte, dit-il. 船が浮いた 🚣🏽 ½ e\u0301\u00a0!",
 ]
+UNSEEN = ["Ж & {q} 🦜", "a $ between"]  # characters that DOCUMENTS lack
 OTHER_DOCUMENTS = ["zzzz qqqq zzzz qqqq", "xyxyxyxy 0987 xyxyxyxy"]
 
 
@@ -46,8 +47,10 @@ def made(component: Component) -> Complaints:
 
 
 def round_trip(component: Component) -> Complaints:
-    """Training text comes back exactly, by decode and by decode_bytes, at once or id by id."""
+    """Training text comes back exactly unless ``lossy``, by both decodes, at once or id by id."""
     tokenizer = trained(component)
+    if getattr(tokenizer, "lossy", False):
+        return
     for text in (*DOCUMENTS, ""):
         ids = tokenizer.encode(text)
         one_by_one = b"".join(tokenizer.decode_bytes([int(token)]) for token in ids)
@@ -58,6 +61,20 @@ def round_trip(component: Component) -> Complaints:
         ):
             if back != text:
                 yield f"{how} makes {back!r:.60} of {text!r:.60}"
+
+
+def losses_declared(component: Component) -> Complaints:
+    """Text unlike training's is refused, comes back exactly with its size, or ``lossy`` is True."""
+    tokenizer = trained(component)
+    if getattr(tokenizer, "lossy", False):
+        return
+    for text in UNSEEN:
+        try:
+            ids = tokenizer.encode(text)
+        except ValueError:
+            continue
+        if (back := tokenizer.decode(ids)) != text:
+            yield f"{text!r} becomes {back!r}"
 
 
 def text_or_bytes(component: Component) -> Complaints:
@@ -106,14 +123,14 @@ def text_has_no_end(component: Component) -> Complaints:
 
 
 def token_bytes_add_up(component: Component) -> Complaints:
-    """token_bytes() has a length for each id: they add up to the text's, and eot counts 0."""
+    """token_bytes() has a length for each id: unless ``lossy``, the text's in sum; 0 for eot."""
     tokenizer = trained(component)
     lengths = tokenizer.token_bytes()
     if np.shape(lengths) != (tokenizer.vocab_size,):
         yield f"shape {np.shape(lengths)}, vocab_size {tokenizer.vocab_size}"
     for text in DOCUMENTS:
         counted = int(lengths[tokenizer.encode(text)].sum())
-        if counted != len(text.encode()):
+        if counted != len(text.encode()) and not getattr(tokenizer, "lossy", False):
             yield f"{counted} for a text of {len(text.encode())} bytes"
     if lengths[tokenizer.eot] != 0:
         yield f"eot counts {lengths[tokenizer.eot]}"
@@ -155,6 +172,7 @@ def saved_and_loaded(component: Component) -> Complaints:
 PROPERTIES = (
     made,
     round_trip,
+    losses_declared,
     text_or_bytes,
     batches_alike,
     ids_in_range,

@@ -61,7 +61,8 @@ class Console:
             self._began = time.perf_counter()  # the evaluation before the first step tells nothing
         self.display.say(
             f"step {self.step} of {self.run.total_steps}: validation loss {record['loss']:.4f} "
-            f"({record['bits_per_byte']:.4f} bits per byte)"
+            f"({record['bits_per_byte']:.4f} bits per byte"
+            f"{', lossy tokenizer' if self.run.lossy else ''})"
         )
 
     def run_ended(self, summary: Mapping[str, Any]) -> None:

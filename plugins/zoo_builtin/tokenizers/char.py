@@ -36,6 +36,11 @@ class Char(TableTokenizer):
         """Whether only characters that ``train`` has seen can be encoded."""
         return not self.unknown
 
+    @property
+    def lossy(self) -> bool:
+        """Whether some text comes back changed."""
+        return self.unknown
+
     def __init__(self, *, unknown: bool = False, special_tokens: list[str] | None = None) -> None:
         self.unknown = unknown
         self.special_tokens = number_special_tokens(special_tokens, first_id=0)
