@@ -20,6 +20,7 @@ from torch import nn
 
 import zoo
 from zoo import Make, Norm, Registrar, Registry, ref
+from zoo.params import named_params
 from zoo.recipe import parse_recipe
 
 ROOT = Path(__file__).parents[1]
@@ -337,13 +338,19 @@ def test_an_optimizer_must_take_every_parameter_once(write: Write) -> None:
 # ── Shipped recipes ──────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "recipes").glob("*.toml")), ids=lambda p: p.stem)
-def test_shipped_recipes_are_right(path: Path, tmp_path: Path) -> None:
-    text = tmp_path / "text.txt"
+SHIPPED = sorted((ROOT / "recipes").glob("*.toml"))
+
+
+def text_for(path: Path, folder: Path) -> list[str]:
+    """What ``--set`` says so that a recipe for a text of one's own has one."""
+    text = folder / "text.txt"
     text.write_text("To be, or not to be.\n" * 100, encoding="utf-8")
-    needs_a_file = "shakespeare" in path.stem
-    overrides = [f"data.corpus.files=['{text.as_posix()}']"] if needs_a_file else []
-    assert zoo.check(path, overrides) == []
+    return [f"data.corpus.files=['{text.as_posix()}']"] if "shakespeare" in path.stem else []
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda p: p.stem)
+def test_shipped_recipes_are_right(path: Path, tmp_path: Path) -> None:
+    assert zoo.check(path, text_for(path, tmp_path)) == []
 
 
 SWAPS = {
@@ -358,3 +365,20 @@ def test_any_part_is_swapped_by_one_value(choice: tuple[str, ...]) -> None:
     overrides = [f"model.{kind}={name}" for kind, name in zip(SWAPS, choice, strict=True)]
     recipe = zoo.load_recipe(SMOKE, overrides)
     assert tuple(recipe.model.options[kind].name for kind in SWAPS) == choice
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda p: p.stem)
+def test_no_shipped_recipe_decays_a_vector(path: Path, tmp_path: Path) -> None:
+    """A norm's weight is around 1 to do its work: pulled to 0, it would work against the loss."""
+    recipe = zoo.load_recipe(path, text_for(path, tmp_path))
+    with torch.device("meta"):
+        params = named_params(recipe.model(64, 0), recipe.params)
+        made = recipe.optimizer(params)
+    decayed = {
+        tensor
+        for optimizer in (made if isinstance(made, list) else [made])
+        for group in optimizer.param_groups
+        if group.get("weight_decay")
+        for tensor in group["params"]
+    }
+    assert [p.name for p in params if p.role == "vector" and p.tensor in decayed] == []
