@@ -6,7 +6,8 @@ import os
 import shutil
 from functools import partial
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from commands import inside, output_of, started, trained  # noqa: F401  (fixtures)
@@ -17,6 +18,7 @@ import zoo
 from zoo import compiled_step
 from zoo.cache import DecodingState
 from zoo.compiled_step import CompiledSteps, as_step, check, traced
+from zoo.generate import stream_ids
 from zoo.model import Decoder
 from zoo.seq import Seq
 from zoo.testing import decoding
@@ -51,6 +53,18 @@ def test_what_is_compiled_steps_like_what_is_not(attention: str, position: str, 
     factory = found.get(position) or zoo.registry().find("position", position).factory
     model = decoder(ATTENTIONS[attention], factory)
     check(model, rows, as_step(traced(model, rows)))
+
+
+@pytest.mark.parametrize("position", ["none", "rope"])
+def test_what_is_compiled_writes_on_beyond_the_context(position: str) -> None:
+    model = decoder(FullAttention, zoo.registry().find("position", position).factory)
+    steps = SimpleNamespace(load=lambda rows: as_step(traced(model, rows)))
+    sampler, prompts = zoo.make("sampler", "greedy"), [[1], [2, 3, 4], list(range(40))]
+    texts = [
+        list(stream_ids(model, prompts, [sampler], 30, 0, [0, 1, 2], chosen))
+        for chosen in (None, cast("Any", steps))
+    ]
+    assert texts[0] == texts[1]
 
 
 def test_every_attention_from_outside_is_among_these() -> None:

@@ -13,9 +13,12 @@ from typing import Any, NamedTuple
 
 import pytest
 import torch
+from torch import Tensor
 from unusual_components import COMPONENTS
 
 import zoo
+from zoo.cache import DecodingState
+from zoo.context import visible
 from zoo.decoding import can_pack, pack
 from zoo.generate import stream_ids
 from zoo.model import Decoder
@@ -133,6 +136,15 @@ def test_positions_that_end_are_refused_past_their_end(attention: str) -> None:
         model.decode(some_ids(1, 1), state)
 
 
+def test_positions_are_those_of_the_longest_row_not_columns() -> None:
+    model = Case("full", "learned", {}).decoder()
+    state = model.new_state(2, padding=torch.tensor([8, 10]))
+    decoded(model, some_ids(2, DIMS.max_seq_len), [DIMS.max_seq_len], state)
+    decoded(model, some_ids(2, 8), 8 * [1], state)
+    with pytest.raises(ValueError, match="positions end at 16 tokens"):
+        model.decode(some_ids(2, 1), state)
+
+
 def greedy(model: Decoder, prompts: list[list[int]], n_new: int) -> list[list[int]]:
     """What generating draws with a sampler that leaves the likeliest token alone."""
     rows: list[list[int]] = [[] for _ in prompts]
@@ -143,22 +155,54 @@ def greedy(model: Decoder, prompts: list[list[int]], n_new: int) -> list[list[in
 
 
 def greedy_without_cache(model: Decoder, prompt: list[int], n_new: int) -> list[int]:
-    """The same from full forwards over the whole text, one for each token."""
+    """The same from full forwards over what is visible of the text, one for each token."""
     ids = list(prompt)
     for _ in range(n_new):
-        ids.append(int(full(model, torch.tensor([ids]))[0, -1].argmax()))
+        seen = ids[-visible(len(ids), model.position_limit) :]
+        ids.append(int(full(model, torch.tensor([seen]))[0, -1].argmax()))
     return ids[len(prompt) :]
 
 
 @every_pair
 def test_greedy_tokens_are_those_of_full_forwards(case: Case) -> None:
     model = case.decoder()
-    is_endless = model.position_limit is None and case.attention in ("full", "sliding")
-    n_new, plain = (30, windowed(case)) if is_endless else (DIMS.max_seq_len - 9, model)
-    prompts = [some_ids(length).tolist() for length in (9, 3, 5)]
+    plain = windowed(case) if model.position_limit is None else model
+    n_new = 30
+    prompts = [some_ids(length).tolist() for length in (9, 3, 20, 5)]
     asked = [greedy_without_cache(plain, prompt, n_new) for prompt in prompts]
     assert greedy(model, prompts, n_new) == asked
-    assert greedy(model, prompts[:1], n_new) == asked[:1]
+    for prompt, new in zip(prompts, asked, strict=True):
+        assert greedy(model, [prompt], n_new) == [new]
+
+
+@pytest.mark.parametrize("position", ["rope", "none"])
+def test_no_call_is_longer_than_the_context_and_none_passes_the_positions(position: str) -> None:
+    model = Case("full", position, {}).decoder()
+    calls: list[tuple[int, int]] = []
+    plain = model.decode
+
+    def decode(ids: Tensor, state: DecodingState) -> Tensor:
+        logits = plain(ids, state)
+        calls.append((ids.shape[1], state.longest))
+        return logits
+
+    model.decode = decode  # type: ignore[method-assign]
+    greedy(model, [some_ids(500).tolist(), [1]], 40)
+    assert max(n_new for n_new, _ in calls) <= DIMS.max_seq_len
+    if model.position_limit is not None:
+        assert max(longest for _, longest in calls) == model.position_limit
+        assert sum(n_new for n_new, _ in calls) < 150  # what is out of sight isn't read
+    else:
+        assert sum(n_new for n_new, _ in calls) == 500 + 39
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 7])
+def test_few_positions_are_enough(limit: int) -> None:
+    registry = zoo.registry()
+    factories = (registry.find(*of).factory for of in (("attention", "full"), ("position", "none")))
+    model = decoding.decoder(*factories, max_seq_len=limit)
+    prompts = [some_ids(length).tolist() for length in (5, 1)]
+    assert greedy(model, prompts, 9) == [greedy_without_cache(model, p, 9) for p in prompts]
 
 
 @pytest.mark.parametrize(

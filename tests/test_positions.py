@@ -146,8 +146,8 @@ class TestSinusoidal:
         with pytest.raises(ValueError, match="even d_model, not 13"):
             Sinusoidal(replace(DIMS, d_model=13))
 
-    def test_knows_no_end_and_padding_is_finite(self) -> None:
-        assert Sinusoidal(DIMS).limit is None
+    def test_counts_what_training_shows_and_padding_is_finite(self) -> None:
+        assert Sinusoidal(DIMS).limit == 16
         pos = torch.tensor([[-1, 1_000_000]])
         assert Sinusoidal(DIMS).add(torch.zeros(1, 2, 12), pos).isfinite().all()
 

@@ -77,6 +77,11 @@ class DecodingState:
         self.padding = padding
         self.length = 0
 
+    @property
+    def longest(self) -> int:
+        """Positions that the longest row has used."""
+        return self.length if self.padding is None else self.length - int(self.padding.min())
+
     def seq(self, n_new: int, device: torch.device) -> Seq:
         """The positions of the next ``n_new`` columns."""
         columns = torch.arange(self.length, self.length + n_new, device=device).unsqueeze(0)
@@ -92,3 +97,12 @@ class DecodingState:
                 layer[name] = tensor.index_select(0, rows)
         if self.padding is not None:
             self.padding = self.padding.index_select(0, rows)
+
+    def replace(self, rows: Tensor, other: DecodingState) -> None:
+        """Puts the rows of another state in the place of these; both have padding."""
+        assert self.padding is not None
+        assert other.padding is not None
+        self.padding = self.padding.index_copy(0, rows, other.padding)
+        for layer, new in zip(self.layers, other.layers, strict=True):
+            for name, tensor in layer.items():
+                tensor.index_copy_(0, rows, new[name])

@@ -181,11 +181,10 @@ def traced(model: Decoder, rows: int) -> ExportedProgram:
     from torch.export import Dim, export
     from torch.fx.experimental import _config
 
-    limit = model.position_limit
     state = model.new_state(rows, padding=torch.zeros(rows, dtype=torch.int64))
     state.length = 2
     ids, past, *_ = inputs_of(torch.zeros(rows, 1, dtype=torch.int64), state)
-    length = Dim("length", min=1, max=FARTHEST if limit is None else limit - 1)
+    length = Dim("length", min=1, max=FARTHEST)
     dynamic = (None, {0: length}, None, [dict.fromkeys(layer) for layer in state.layers])
     given = (ids, past, state.padding, state.layers)
     # The filled part of a buffer is all of it in the end, which must make no difference.

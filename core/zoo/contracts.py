@@ -175,7 +175,9 @@ class Position(Protocol):
     "qk": ``rotate(x_BHTD, seq, key)`` -> (B, H, T, head_dim);
     "scores": ``bias(q_pos, k_pos)`` -> (B|1, n_heads, T, S), finite for every pair.
 
-    ``limit`` is the number of positions it can tell apart, None where any will do.
+    ``limit`` is the number of positions that training teaches it, None where texts may go on beyond
+    max_seq_len, as where distance alone matters. At a limit, generating reads the last part of the
+    text anew, from position 0.
 
     ``prepare(seq)`` is optional: called once a forward, before the layers, for what ``seq.once`` is
     to keep for all of them, so that the first layer does nothing that the others don't.
@@ -191,8 +193,9 @@ class Attention(Protocol):
     ``accepts`` names what it lets a position act on ("qk", "scores"); "embedding" concerns no
     attention. ``new_cache`` makes the decoding state, a plain dict of tensors, batch first, which
     ``forward`` updates in place; a cache of ``max_len`` columns must serve any number of tokens by
-    forgetting the oldest. ``zoo.cache`` has one: ``key_value_cache`` makes a ring buffer, and
-    ``extend(cache, k, v, seq)`` returns all keys and values to look at, with their positions.
+    forgetting the oldest, and a new one stands for any number of columns of padding: the first call
+    may have ``seq.start`` above 0. ``zoo.cache`` has one: ``key_value_cache`` makes a ring buffer,
+    and ``extend(cache, k, v, seq)`` returns all keys and values to look at, with their positions.
 
     ``seq`` says where the tokens of this call stand::
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from zoo.compiled_step import CompiledSteps
+from zoo.context import Context
 from zoo.contracts import Sampler, Tokenizer
 from zoo.decoding import pack
 from zoo.errors import ZooError
@@ -25,8 +26,7 @@ def stream(
     prompts: Sequence[str],
     samplers: Sequence[Sampler],
     *,
-    max_new_tokens: int | None = None,
-    usual_tokens: int = DEFAULT_NEW_TOKENS,
+    max_new_tokens: int = DEFAULT_NEW_TOKENS,
     seed: int = 0,
     stop: Sequence[str] = (),
     steps: CompiledSteps | None = None,
@@ -34,18 +34,18 @@ def stream(
     """Continues the prompts as one batch; yields (row, new text) as soon as text is certain.
 
     A row ends at the end-of-text token, before the first of the ``stop`` strings, or after
-    ``max_new_tokens`` (None for ``usual_tokens``, or what the model's positions allow if that is
-    less); an empty text then says so. Text that may turn out to be part of a character or of a stop
-    string is held back until it is known. Each row draws from a generator of its own, a function of
-    (seed, row). Compiled ``steps`` are used if there are any for so many rows.
+    ``max_new_tokens``; an empty text then says so. Text that may turn out to be part of a character
+    or of a stop string is held back until it is known. Each row draws from a generator of its own,
+    a function of (seed, row). Compiled ``steps`` are used if there are any for so many rows.
 
     Raises:
-        ZooError: at once, for a prompt that can't be encoded, for more tokens than the model's
-            positions can tell apart, or for none; later, where the samplers leave nothing to draw.
+        ZooError: at once, for a prompt that can't be encoded, or for no tokens; later, where the
+            samplers leave nothing to draw.
     """
+    if max_new_tokens < 1:
+        raise ZooError(f"max_new_tokens = {max_new_tokens}: at least 1 is needed")
     ids = [[tokenizer.eot, *encoded(prompt, tokenizer)] for prompt in prompts]
-    n_new = tokens_to_make(model, max(map(len, ids)), max_new_tokens, usual_tokens)
-    return stream_texts(model, tokenizer, ids, samplers, n_new, seed, stop, steps)
+    return stream_texts(model, tokenizer, ids, samplers, max_new_tokens, seed, stop, steps)
 
 
 def encoded(prompt: str, tokenizer: Tokenizer) -> list[int]:
@@ -82,21 +82,6 @@ def stream_texts(
         yield row, ""
 
 
-def tokens_to_make(model: Decoder, n_prompt: int, asked: int | None, usual: int) -> int:
-    """How many tokens to add to a prompt of ``n_prompt``, given what the positions allow."""
-    limit = model.position_limit
-    if asked is not None and asked < 1:
-        raise ZooError(f"max_new_tokens = {asked}: at least 1 is needed")
-    if limit is None:
-        return asked or usual
-    if n_prompt + (asked or 1) > limit:
-        raise ZooError(
-            f"{n_prompt} tokens of prompt and {asked or 1} more pass this model's limit of "
-            f"{limit} positions: shorten the prompt or ask for fewer tokens"
-        )
-    return asked or min(limit - n_prompt, usual)
-
-
 @torch.inference_mode()
 def stream_ids(
     model: Decoder,
@@ -115,41 +100,37 @@ def stream_ids(
     was_training = model.training
     model.eval()
     device = model.embedding.weight.device
-    longest = max(map(len, prompts))
-    lengths = torch.tensor([len(prompt) for prompt in prompts], device=device)
-    padding = longest - lengths if int(lengths.min()) < longest else None
-    new = torch.tensor([[0] * (longest - len(p)) + list(p) for p in prompts], device=device)
+    lengths = list(map(len, prompts))
+    longest = max(lengths)
     history = History([[-1] * (longest - len(p)) + list(p) for p in prompts], device)
     uniforms = [uniform_draws(seed, row) for row in rows]
     states: list[dict[str, Any]] = [{} for _ in samplers]
     batch = list(rows)
     step = steps.load(len(batch)) if steps is not None else None
-    max_len = longest + n_new if step is None else None
-    state = model.new_state(len(batch), max_len, padding)
+    context = Context(model, lengths, longest + n_new if step is None else None)
     if step is None:
         pack(model, len(batch))
     try:
-        for _ in range(n_new):
-            decode = step if step is not None and state.length else model.decode
-            logits = decode(new, state)
+        logits = context.read(history.ids)
+        for left in range(n_new, 0, -1):
             for sampler, own in zip(samplers, states, strict=True):
                 logits = sampler(logits, history.ids, own)
             tokens = draw(logits, [next(uniforms[row]) for row in batch])
             for row, token in zip(batch, tokens.tolist(), strict=True):
                 if row in rows:
                     yield row, token
-            if not rows:
+            if not rows or left == 1:
                 return
-            new = tokens.to(device).unsqueeze(1)
-            history.add(new)
+            history.add(tokens.to(device).unsqueeze(1))
             if len(rows) < len(batch) and step is None:
-                kept = torch.tensor([batch.index(row) for row in rows], device=device)
-                state.select(kept)
-                history.select(kept)
-                new = new[kept]
+                kept = [batch.index(row) for row in rows]
+                context.select(kept)
+                at = torch.tensor(kept, device=device)
+                history.select(at)
                 for own in states:
-                    own.update({k: v[kept] for k, v in own.items() if isinstance(v, Tensor)})
+                    own.update({k: v[at] for k, v in own.items() if isinstance(v, Tensor)})
                 batch = list(rows)
+            logits = context.add(history.ids, step or model.decode)
     finally:
         model.train(was_training)
 

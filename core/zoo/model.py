@@ -237,21 +237,18 @@ class Decoder(nn.Module):
 
     @property
     def position_limit(self) -> int | None:
-        """How many tokens the positions can tell apart, None where any number will do."""
+        """How many positions training teaches, None where a text may go on beyond them."""
         return min((p.limit for p in self.positions if p.limit is not None), default=None)
 
     def decode(self, ids: Tensor, state: DecodingState) -> Tensor:
         """The next tokens' logits, (B, vocab_size), after adding ids (B, T) to the decoding state.
 
         Raises:
-            ValueError: more tokens than the position can tell apart.
+            ValueError: more tokens than there are positions; ``zoo.context`` reads on beyond.
         """
-        limit = self.position_limit
-        if limit is not None and state.length + ids.shape[1] > limit:
-            raise ValueError(
-                f"this model's positions end at {limit} tokens: generate fewer, or train with a "
-                "position without a limit (rope, alibi)"
-            )
+        limit = None if torch.compiler.is_compiling() else self.position_limit  # it can't be told
+        if limit is not None and state.longest + ids.shape[1] > limit:
+            raise ValueError(f"this model's positions end at {limit} tokens")
         seq = state.seq(ids.shape[1], ids.device)
         hidden, _, _ = self._hidden(ids, seq, state)
         state.length += ids.shape[1]

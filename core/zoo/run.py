@@ -159,7 +159,7 @@ class Run:
         """Continues the prompts as one batch, yielding (row, new text).
 
         ``samplers`` defaults to the chain of the recipe's ``[generate]``, and ``max_new_tokens`` to
-        its number or what the model's positions allow, whichever is less.
+        its number.
         """
         from zoo.generate import DEFAULT_NEW_TOKENS, stream
 
@@ -169,8 +169,11 @@ class Run:
             self.tokenizer,
             prompts,
             [make() for make in settings.samplers] if samplers is None else samplers,
-            max_new_tokens=max_new_tokens,
-            usual_tokens=settings.max_new_tokens or DEFAULT_NEW_TOKENS,
+            max_new_tokens=(
+                settings.max_new_tokens or DEFAULT_NEW_TOKENS
+                if max_new_tokens is None
+                else max_new_tokens
+            ),
             seed=seed,
             stop=stop,
             steps=self.steps,

@@ -75,8 +75,7 @@ class GenerateOptions:
 
     Attributes:
         samplers: reshape the distribution of the next token, one after the other.
-        max_new_tokens: where a text ends at the latest; "none" for 256 tokens, or as many as the
-            model's positions allow.
+        max_new_tokens: where a text ends at the latest; "none" for 256 tokens.
     """
 
     samplers: Sequence[Make[Sampler]] = (ref("temperature", value=0.8), ref("top_p", p=0.95))

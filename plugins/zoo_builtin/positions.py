@@ -98,16 +98,17 @@ class Sinusoidal(nn.Module):
     """Adds sines and cosines of geometrically spaced wavelengths to the embeddings.
 
     Entry 2i gets sin(pos · base^(−2i/d_model)), entry 2i + 1 the cosine. (B, T, d_model) -> the
-    same. Vaswani et al. 2017, arXiv:1706.03762.
+    same. Every position has a vector, but those from max_seq_len on are none that training showed,
+    so that they count as none. Vaswani et al. 2017, arXiv:1706.03762.
     """
 
     acts_on = frozenset({"embedding"})
-    limit = None
 
     def __init__(self, dims: Dims, *, base: float = 10_000.0) -> None:
         super().__init__()
         if dims.d_model % 2:
             raise ValueError(f"pairs of sine and cosine need an even d_model, not {dims.d_model}")
+        self.limit = dims.max_seq_len
         self.d_model = dims.d_model
         self.base = checked_base(base)
 
@@ -152,13 +153,16 @@ def slopes(n_heads: int, device: torch.device | None = None) -> Tensor:
 
 
 class NoPosition(nn.Module):
-    """Tells tokens nothing: causal attention alone has to (NoPE, arXiv:2305.19466)."""
+    """Tells tokens nothing: causal attention alone has to (NoPE, arXiv:2305.19466).
+
+    A token tells its position by how many it sees, and so not beyond max_seq_len of them.
+    """
 
     acts_on: frozenset[str] = frozenset()
-    limit = None
 
     def __init__(self, dims: Dims) -> None:
         super().__init__()
+        self.limit = dims.max_seq_len
 
 
 def checked_base(base: float) -> float:

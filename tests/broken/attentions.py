@@ -65,6 +65,14 @@ class HalfACache(FullAttention):
         return super().new_cache(batch, max_len // 2, *rest)
 
 
+class FullFromTheStart(FullAttention):
+    """A new cache seems to hold tokens of position 0."""
+
+    def new_cache(self, *given: Any) -> dict[str, Tensor]:
+        cache = super().new_cache(*given)
+        return {**cache, "pos": torch.zeros_like(cache["pos"])}
+
+
 class Unwindowed(FullAttention):
     """Sees more of a long prompt than it keeps."""
 
@@ -102,5 +110,6 @@ CASES = [
         ("decoding_agrees",),
     ),
     Case("attention", HalfACache, "decoding_agrees", "token by token: differs", ("past_the_end",)),
+    Case("attention", FullFromTheStart, "decoding_agrees", "a row that was replaced: differs"),
     Case("attention", Unwindowed, "past_the_end", "tokens a call: differs"),
 ]

@@ -7,8 +7,9 @@ import math
 from torch import Tensor
 
 from broken.case import Case
+from zoo.contracts import Dims
 from zoo.seq import Seq
-from zoo_builtin.positions import ALiBi, RoPE
+from zoo_builtin.positions import ALiBi, RoPE, Sinusoidal
 
 
 class Misspelt(RoPE):
@@ -21,6 +22,12 @@ class WithoutMethod(RoPE):
 
 class TooShort(RoPE):
     limit = 8
+
+
+class Unending(Sinusoidal):
+    def __init__(self, dims: Dims) -> None:
+        super().__init__(dims)
+        self.limit = None  # type: ignore[assignment]
 
 
 class Wide(RoPE):
@@ -49,6 +56,7 @@ CASES = [
         "limit is 8 where max_seq_len is 16",
         ("decoding_agrees",),
     ),
+    Case("position", Unending, "nothing_new_beyond", "vectors beyond max_seq_len"),
     Case("position", Wide, "shapes_and_types", "rotate: float32 (2, 4, 5, 8) in, float64"),
     Case("position", ByPlace, "by_pos_alone", "rotate: differs", ("decoding_agrees",)),
     Case("position", Masking, "finite_everywhere", "values are not finite", ("finite",)),

@@ -146,12 +146,11 @@ def prompts_of(args: argparse.Namespace, opened: Run) -> list[str]:
 
 def check_prompts(opened: Run, prompts: Mapping[int, str], args: argparse.Namespace) -> None:
     """Raises ZooError for a prompt that would be refused, with its line."""
-    from zoo.generate import encoded, tokens_to_make
+    from zoo.generate import encoded
 
     for line, prompt in prompts.items():
         try:
-            ids = encoded(prompt, opened.tokenizer)
-            tokens_to_make(opened.decoder, 1 + len(ids), args.max_new_tokens, 1)
+            encoded(prompt, opened.tokenizer)
         except ZooError as error:
             raise ZooError(f"{args.batch_file}:{line}: {error}") from error
 

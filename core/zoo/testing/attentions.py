@@ -152,7 +152,7 @@ def padding_stays_finite(component: Component) -> Complaints:
 
 
 def decoding_agrees(component: Component) -> Complaints:
-    """Decoding with a cache equals a full forward: in chunks, left-padded, with rows selected."""
+    """Decoding with a cache equals a full forward: in chunks, padded, rows selected, replaced."""
     for name in positions_for(make(component)):
         model = decoding.decoder(component, named("position", name))
         for way in decoding.EVERY_WAY:
@@ -165,8 +165,6 @@ def past_the_end(component: Component) -> Complaints:
     attention = bench.precise(component)
     x = bench.input(attention, 2, LONGER)
     for name in positions_for(attention):
-        if name == "learned":
-            continue  # its positions end there
         last = last_tokens(attention, x, name)
         for chunks in PAST_THE_END:
             seen = in_chunks(attention, x, chunks, name)

@@ -113,4 +113,19 @@ def rows_selected(model: Decoder, tolerance: float = FLOAT64) -> Complaints:
         yield from differing("rows that were selected", logits[row], alone, tolerance)
 
 
-EVERY_WAY = (in_chunks, ragged, rows_selected)
+def rows_replaced(model: Decoder, tolerance: float = FLOAT64) -> Complaints:
+    """Where a row begins anew among others, in a new cache, each as if it were alone."""
+    ids = some_ids(3, 10)
+    state = model.new_state(3, padding=torch.zeros(3, dtype=torch.int64))
+    decoded(model, ids[:, :7], [7], state)
+    fresh = model.new_state(1, padding=torch.tensor([4]))
+    fresh.length = 4
+    decoded(model, ids[1:2, 4:7], [3], fresh)
+    state.replace(torch.tensor([1]), fresh)
+    logits = decoded(model, ids[:, 7:], [1, 1, 1], state)
+    for row, skip in enumerate((0, 4, 0)):
+        alone = full(model, ids[row : row + 1, skip:])[0, -3:]
+        yield from differing("a row that was replaced", logits[row], alone, tolerance)
+
+
+EVERY_WAY = (in_chunks, ragged, rows_selected, rows_replaced)

@@ -67,6 +67,19 @@ def limit_told(component: Component) -> Complaints:
         yield f"limit is {position.limit!r} where max_seq_len is {DIMS.max_seq_len}"
 
 
+def nothing_new_beyond(component: Component) -> Complaints:
+    """Without a limit, what add does beyond max_seq_len it does somewhere before, in training."""
+    position = make(component)
+    if position.limit is not None or "embedding" not in position.acts_on:
+        return
+    pos = torch.arange(4 * DIMS.max_seq_len)[None]
+    added = position.add(torch.zeros(1, pos.shape[1], DIMS.d_model), pos)[0]
+    shown, beyond = added.split([DIMS.max_seq_len, 3 * DIMS.max_seq_len])
+    nearest = torch.cdist(beyond, shown).amin(dim=1)
+    if nearest.max() > 1e-3 * shown.norm(dim=1).max():
+        yield "add has vectors beyond max_seq_len that training never shows: limit = max_seq_len"
+
+
 def shapes_and_types(component: Component) -> Complaints:
     """add and rotate keep shape and type for any number of heads; bias is (B|1, n_heads, T, S)."""
     position = make(component)
@@ -132,7 +145,7 @@ def by_pos_alone(component: Component) -> Complaints:
 
 
 def decoding_agrees(component: Component) -> Complaints:
-    """Decoding with a cache equals a full forward: in chunks, left-padded, with rows selected."""
+    """Decoding with a cache equals a full forward: in chunks, padded, rows selected, replaced."""
     model = decoding.decoder(named("attention", "full"), component)
     for way in decoding.EVERY_WAY:
         yield from way(model)
@@ -141,6 +154,7 @@ def decoding_agrees(component: Component) -> Complaints:
 PROPERTIES = (
     made,
     limit_told,
+    nothing_new_beyond,
     shapes_and_types,
     finite_everywhere,
     by_pos_alone,
