@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from states import a_state
 from torch import Tensor, nn
 
 from zoo import ZooError, checkpoint
@@ -79,7 +80,7 @@ def names_of(model: nn.Module) -> dict[Tensor, str]:
 def through_a_checkpoint(dir: Path, model: nn.Module, optimizers: Optimizers) -> Any:
     tensors, numbers = checkpoint.flatten_optimizers(optimizers, names_of(model))
     return checkpoint.open_checkpoint(
-        save(dir, 1, model, optimizer=tensors, state={"optimizer": numbers})
+        save(dir, 1, model, optimizer=tensors, state=a_state(1, optimizer=numbers))
     )
 
 
@@ -87,17 +88,17 @@ def save(dir: Path, step: int, model: nn.Module | None = None, **more: Any) -> P
     given: dict[str, Any] = {
         "model": (model or a_model()).state_dict(),
         "optimizer": {"0/weight/m": torch.ones(3)},
-        "state": {"step": step},
+        "state": a_state(step),
         "tokenizer": Byte(),
         "recipe_toml": "zoo = 1\n",
     }
-    return checkpoint.save(dir, step, **{**given, **more})
+    return checkpoint.save(dir, **{**given, **more})
 
 
 def restore(model: nn.Module, optimizers: Optimizers, saved: Any) -> None:
     model.load_state_dict(saved.model)
     checkpoint.restore_optimizers(
-        optimizers, names_of(model), saved.optimizer, saved.state["optimizer"]
+        optimizers, names_of(model), saved.optimizer, saved.state.optimizer
     )
 
 
@@ -267,7 +268,9 @@ def test_tied_weights_are_written_once_and_load_into_a_tied_model(tmp_path: Path
 
 def test_all_the_rest_comes_back_too(tmp_path: Path) -> None:
     recipe = 'zoo = 1\r\n# ü\nname = "x"\n'
-    state = {"step": 500, "best": {"loss": 1 / 3, "step": 400}, "notices": ["ü"], "tokens": 2**60}
+    state = a_state(
+        500, best={"loss": 1 / 3, "step": 400}, notices=["ü"], tokens=2**60, plugins={"a": "1"}
+    )
     path = save(tmp_path / "runs" / "checkpoints", 500, recipe_toml=recipe, state=state)
     assert path.name == "step-00000500"
     assert path == checkpoint.step_dir(path.parent, 500)
@@ -418,14 +421,14 @@ def test_what_may_not_be_read_is_not_damaged(
 ) -> None:
     for step in (1, 2, 3):
         save(tmp_path, step)
-    plain = Path.open
+    plain = os.open
 
-    def opened(path: Path, *given: Any, **more: Any) -> Any:
-        if path.name == "model.safetensors" and path.parent.name == "step-00000003":
+    def opened(path: Any, *given: Any, **more: Any) -> int:
+        if Path(path).match("step-00000003/model.safetensors"):
             raise PermissionError(errno.EACCES, "Permission denied", str(path))
         return plain(path, *given, **more)
 
-    monkeypatch.setattr(Path, "open", opened)
+    monkeypatch.setattr(os, "open", opened)
     for act in (partial(checkpoint.newest, tmp_path), partial(checkpoint.prune, tmp_path, 2)):
         with pytest.raises(PermissionError):
             act()
@@ -447,17 +450,20 @@ def test_one_that_is_removed_while_it_is_read_gives_way_to_a_newer_one(
 ) -> None:
     save(tmp_path, 1)
     save(tmp_path, 2)
-    plain, later = checkpoint.read, iter((3, 4, 5))
+    plain, later = checkpoint.read, [5, 4, 3]
 
-    def read(path: Path, stated: Any) -> bytes:
-        if (step := next(later, None)) is not None:  # training goes on, faster than we read
-            save(tmp_path, step)
-            checkpoint.prune(tmp_path, keep=2)
-        return plain(path, stated)
+    def read(folder: Path, name: str, stated: Any) -> bytes:
+        if later:  # training goes on, faster than we read
+            step = later.pop()
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(checkpoint, "read", plain)
+                save(tmp_path, step)
+                checkpoint.prune(tmp_path, keep=2)
+        return plain(folder, name, stated)
 
     monkeypatch.setattr(checkpoint, "read", read)
     assert found(tmp_path).name in ("step-00000004", "step-00000005")
-    assert next(later, None) is None
+    assert not later
     assert not recwarn.list
 
 
@@ -468,7 +474,7 @@ def test_a_checkpoint_that_is_open_needs_its_folder_no_more(tmp_path: Path) -> N
         assert Byte.load(folder).fingerprint == Byte().fingerprint
     assert not folder.exists()
     assert opened.model.keys() == a_model().state_dict().keys()
-    assert opened.state == {"step": 1}
+    assert opened.state == a_state(1)
 
 
 def test_a_tokenizer_that_can_not_be_read_is_named_by_its_checkpoint(tmp_path: Path) -> None:
@@ -507,10 +513,10 @@ def test_what_is_not_finite_is_not_saved(tmp_path: Path, kind: str, number: floa
 
 
 def test_a_checkpoint_of_the_same_step_is_replaced(tmp_path: Path) -> None:
-    save(tmp_path, 7, state={"step": 7, "try": 1})
+    save(tmp_path, 7, state=a_state(7, label="try 1"))
     flip_a_bit(save(tmp_path, 7) / "state.json")
-    again = save(tmp_path, 7, state={"step": 7, "try": 2})
-    assert checkpoint.open_checkpoint(again).state["try"] == 2
+    again = save(tmp_path, 7, state=a_state(7, label="try 2"))
+    assert checkpoint.open_checkpoint(again).state.label == "try 2"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["LATEST", "step-00000007"]
 
 
@@ -522,11 +528,11 @@ class Broken(Byte):
 
 
 def test_a_save_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
-    earlier = save(tmp_path, 7, state={"step": 7, "try": 1})
+    earlier = save(tmp_path, 7, state=a_state(7, label="try 1"))
     with pytest.raises(OSError, match="no space"):
         save(tmp_path, 7, tokenizer=Broken())
     assert sorted(tmp_path.iterdir()) == [tmp_path / "LATEST", earlier]
-    assert checkpoint.open_checkpoint(earlier).state["try"] == 1
+    assert checkpoint.open_checkpoint(earlier).state.label == "try 1"
 
 
 def test_what_a_killed_save_left_is_ignored_and_removed(tmp_path: Path) -> None:
@@ -544,6 +550,6 @@ def test_nothing_is_pickled(tmp_path: Path) -> None:
     optimizers = two_groups(model)
     steps(model, optimizers, range(2))
     tensors, numbers = checkpoint.flatten_optimizers(optimizers, names_of(model))
-    path = save(tmp_path, 1, model, optimizer=tensors, state={"optimizer": numbers})
+    path = save(tmp_path, 1, model, optimizer=tensors, state=a_state(1, optimizer=numbers))
     suffixes = {file.suffix for file in path.rglob("*") if file.is_file()}
     assert suffixes == {".safetensors", ".json", ".toml"}

@@ -14,6 +14,7 @@ from faulty_disk import Disk, Fault, after_power_loss
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from states import a_state
 
 from zoo import ZooError, checkpoint
 from zoo.folders import UNFINISHED
@@ -128,7 +129,7 @@ class Checkpoints(RuleBasedStateMachine):
         if found is not None:
             assert found.model["weight"].tolist() == [found.step] * 9
             assert found.optimizer["m"].tolist() == [-found.step] * 9
-            assert found.state == {"step": found.step}
+            assert found.state == a_state(found.step)
 
     @invariant()
     def all_that_were_kept_are_whole(self) -> None:
@@ -155,10 +156,9 @@ class Checkpoints(RuleBasedStateMachine):
             warnings.simplefilter("ignore")
             checkpoint.save(
                 self.dir,
-                self.step,
                 model={"weight": torch.full((9,), float(self.step))},
                 optimizer={"m": torch.full((9,), -float(self.step))},
-                state={"step": self.step},
+                state=a_state(self.step),
                 tokenizer=Byte(),
                 recipe_toml="zoo = 1\n",
             )

@@ -175,7 +175,6 @@ def test_the_first_tensor_that_differs_is_named(tmp_path: Path) -> None:
     model["blocks.1.attention_norm.weight"] = model["blocks.1.attention_norm.weight"] + 1
     checkpoint.save(
         other / "checkpoints",
-        2,
         model=model,
         optimizer=saved.optimizer,
         state=saved.state,

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from states import a_state
 
 from zoo import ZooError, checkpoint
 from zoo_builtin.tokenizers import Byte
@@ -24,10 +25,9 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     first, second = (
         checkpoint.save(
             folder,
-            step,
             model={"weight": torch.randn(40, generator=torch.Generator().manual_seed(step))},
             optimizer={"m": torch.randn(40, generator=torch.Generator().manual_seed(-step))},
-            state={"step": step, "notices": ["ü"]},
+            state=a_state(step, notices=["ü"]),
             tokenizer=Byte(),
             recipe_toml=f"zoo = 1 # {step}\n",
         )
@@ -75,7 +75,7 @@ def check_refused(damaged: Path, name: str) -> None:
         newest = checkpoint.newest(damaged.parent)
     assert newest is not None
     assert newest.step == 1
-    assert newest.state["step"] == 1
+    assert newest.state.step == 1
     assert [str(told.value) in str(each.message) for each in warned] == [True]
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 from faulty_disk import Disk, Fault, after_power_loss
+from states import a_state
 
 from zoo import checkpoint
 from zoo.folders import whole_folder
@@ -40,10 +41,9 @@ def save(dir: Path, step: int) -> None:
     """A checkpoint whose content tells its step, then a tidying as in a run."""
     checkpoint.save(
         dir,
-        step,
         model={"weight": torch.full((9,), float(step))},
         optimizer={"0/weight/m": torch.full((9,), -float(step))},
-        state={"step": step},
+        state=a_state(step),
         tokenizer=Careless(),
         recipe_toml=f"zoo = 1 # {step}\n",
     )
@@ -59,7 +59,7 @@ def found(dir: Path) -> int:
     step = newest.step
     assert newest.model["weight"].tolist() == [step] * 9
     assert newest.optimizer["0/weight/m"].tolist() == [-step] * 9
-    assert newest.state == {"step": step}
+    assert newest.state == a_state(step)
     with newest.tokenizer_dir() as folder:
         assert Byte.load(folder).fingerprint == Byte().fingerprint
     return step

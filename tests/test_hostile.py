@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 import torch
+from states import a_state
 
 from zoo import ZooError, checkpoint
 from zoo_builtin.tokenizers import BPE, Byte
@@ -29,10 +30,9 @@ SECONDS, EXTRA_BYTES = 2.0, 200_000_000
 def a_checkpoint(folder: Path) -> Path:
     return checkpoint.save(
         folder,
-        1,
         model={"weight": torch.ones(4)},
         optimizer={"m": torch.ones(4)},
-        state={"step": 1},
+        state=a_state(1),
         tokenizer=Byte(),
         recipe_toml="zoo = 1\n",
     )
@@ -154,6 +154,105 @@ def test_a_manifest_that_would_fill_the_memory_is_not_read(folder: Path) -> None
     refused(folder, "too large", lambda opened: None)
 
 
+def in_manifest(folder: Path, change: Callable[[dict[str, Any]], Any]) -> None:
+    path = folder / "manifest.json"
+    manifest = json.loads(path.read_bytes())
+    change(manifest)
+    path.write_text(json.dumps(manifest), encoding="utf-8")
+
+
+ODD_MANIFESTS: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "a size in words": lambda m: m["files"]["state.json"].update(size="12"),
+    "no size": lambda m: m["files"]["optimizer.safetensors"].update(size=None),
+    "a hash that is none": lambda m: m["files"]["state.json"].update(sha256=5),
+    "a negative step": lambda m: m.update(step=-1),
+    "a step in words": lambda m: m.update(step="1"),
+    "a format of its own": lambda m: m.update(format="x" * 10_000),
+    "a large recipe": lambda m: m["files"]["recipe.toml"].update(size=1 << 40),
+    "a large tokenizer": lambda m: m["files"]["tokenizer/tokenizer.json"].update(size=1 << 40),
+    "a million files": lambda m: m["files"].update(
+        {f"tokenizer/{n}": {"size": 0, "sha256": ""} for n in range(2000)}
+    ),
+}
+
+
+@pytest.mark.parametrize("change", ODD_MANIFESTS.values(), ids=ODD_MANIFESTS)
+def test_a_manifest_that_can_not_be_is_refused(
+    change: Callable[[dict[str, Any]], Any], folder: Path
+) -> None:
+    in_manifest(folder, change)
+    refused(folder, "manifest.json", lambda opened: None)
+
+
+def large(folder: Path, name: str, header: dict[str, Any], size: int) -> None:
+    """Makes a file of tensors that takes no room, as large as the manifest says."""
+    (folder / name).write_bytes(tensors(header))
+    os.truncate(folder / name, size)
+    in_manifest(folder, lambda m: m["files"][name].update(size=size, sha256="0" * 64))
+
+
+LARGE = 40 << 30
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="files with holes")
+@pytest.mark.parametrize("kind", ["model", "optimizer"])
+@pytest.mark.parametrize("act", [checkpoint.open_checkpoint, checkpoint.verify])
+def test_a_large_file_with_a_hole_is_not_read(
+    kind: str, act: Callable[[Path], Any], folder: Path
+) -> None:
+    name = f"{kind}.safetensors"
+    large(folder, name, {"weight": one([4], [0, 16])}, LARGE)
+    start = time.perf_counter()
+    with pytest.raises(ZooError, match=rf"{name}: .*bytes of tensors in a file of 42,949,672,960"):
+        act(folder)
+    assert time.perf_counter() - start < SECONDS
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="files with holes")
+def test_a_large_model_is_read_only_if_it_is_accepted(folder: Path) -> None:
+    n_bytes = LARGE - 8 - len(tensors({"weight": one([1], [0, 1])})) + 8
+    for _ in range(3):  # the header's own size depends on its numbers
+        header = {"weight": one([n_bytes], [0, n_bytes], "U8")}
+        n_bytes = LARGE - len(tensors(header))
+    large(folder, "model.safetensors", {"weight": one([n_bytes], [0, n_bytes], "U8")}, LARGE)
+
+    def accept(found: checkpoint.Checkpoint) -> None:
+        assert found.header.all_shapes == {"weight": (n_bytes,)}
+        raise ZooError("not of this recipe")
+
+    with pytest.raises(ZooError, match="not of this recipe"):
+        checkpoint.open_checkpoint(folder, accept=accept)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links and pipes of POSIX")
+@pytest.mark.parametrize("kind", ["file", "link", "pipe"])
+def test_what_is_not_in_the_manifest_is_not_there(kind: str, folder: Path) -> None:
+    path = folder / "tokenizer/tokenizer.json"
+    in_manifest(folder, lambda m: m["files"].pop("tokenizer/tokenizer.json"))
+    assert checkpoint.unlisted(folder) == ["tokenizer/tokenizer.json"]
+    if kind != "file":
+        path.unlink()
+        os.mkfifo(path) if kind == "pipe" else path.symlink_to("/dev/zero")
+    opened = checkpoint.open_checkpoint(folder)
+    with (
+        pytest.raises(ZooError, match=f"{re.escape(str(path))}: not in the checkpoint"),
+        opened.tokenizer_dir() as found,
+    ):
+        Byte.load(found)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes of POSIX")
+@pytest.mark.parametrize("name", ["manifest.json", "model.safetensors", "state.json"])
+def test_a_pipe_waits_for_nobody(name: str, folder: Path) -> None:
+    (folder / name).unlink()
+    os.mkfifo(folder / name)
+    refused(folder, name, lambda opened: None)
+    (folder.parent / "LATEST").unlink()
+    os.mkfifo(folder.parent / "LATEST")
+    with pytest.raises(ZooError, match="none of 1 is whole"):
+        checkpoint.newest(folder.parent)
+
+
 @pytest.mark.skipif(os.name != "posix", reason="links and pipes of POSIX")
 @pytest.mark.parametrize("kind", ["link", "linked folder", "pipe", "endless"])
 def test_what_is_no_file_of_the_checkpoint_is_refused(kind: str, folder: Path) -> None:
@@ -176,10 +275,7 @@ NAMES = ["../x", "/etc/passwd", "a/../../x", "..\\x", "C:x", "x\0y", "\\\\host\\
 
 @pytest.mark.parametrize("name", NAMES)
 def test_names_that_lead_elsewhere_are_refused(name: str, folder: Path) -> None:
-    path = folder / "manifest.json"
-    manifest = json.loads(path.read_bytes())
-    manifest["files"][name] = {"size": 0, "sha256": ""}
-    path.write_text(json.dumps(manifest), encoding="utf-8")
+    in_manifest(folder, lambda m: m["files"].update({name: {"size": 0, "sha256": ""}}))
     refused(folder, "outside the checkpoint", lambda opened: None)
 
 

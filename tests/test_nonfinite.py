@@ -100,12 +100,12 @@ def test_an_evaluation_that_is_not_finite_is_never_the_best(
 
     monkeypatch.setattr(Trainer, "evaluate", evaluate)
     run = zoo.train(tiny("train.eval_every=4", "train.steps=4"))
-    assert run.checkpoint.state["best"] is None
+    assert run.checkpoint.state.best is None
     assert math.isnan(run.summary["valid_loss"])
     written = (run.dir / "summary.json").read_text()
     assert json.loads(written, parse_constant=pytest.fail)["valid_loss"] is None
     run = zoo.train(tiny("train.eval_every=4"))
-    assert run.checkpoint.state["best"]["step"] == 12
+    assert run.checkpoint.state.best["step"] == 12
 
 
 @pytest.mark.filterwarnings("ignore:step")

@@ -26,6 +26,7 @@ from zoo.interrupts import Interrupted, Interrupts
 from zoo.lock import only_this
 from zoo.products import ROUTES, float32_products
 from zoo.run import LOCK
+from zoo.train_state import TrainState
 from zoo.trainer import Trainer, plan_batch
 from zoo_builtin.observers import JSONL
 
@@ -196,10 +197,10 @@ class TestFailingSaves:
     def failing(self, monkeypatch: pytest.MonkeyPatch, at: Callable[[int], bool]) -> None:
         plain = checkpoint.save
 
-        def save(dir: Path, step: int, **given: Any) -> Path:
-            if at(step):
+        def save(dir: Path, *, state: TrainState, **given: Any) -> Path:
+            if at(state.step):
                 raise OSError(errno.ENOSPC, "No space left on device")
-            return plain(dir, step, **given)
+            return plain(dir, state=state, **given)
 
         monkeypatch.setattr(checkpoint, "save", save)
 

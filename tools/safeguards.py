@@ -7,6 +7,7 @@ from typing import NamedTuple
 CHECKPOINTS = (
     *("test_failing_disk.py", "test_checkpoint.py", "test_damage.py", "test_hostile.py"),
     "test_checkpoint_machine.py",
+    *("test_train_state.py", "test_forged_runs.py"),
 )
 PREPARING = ("test_power_loss.py", "test_interrupted_preparation.py", "test_data.py")
 DOWNLOADS = ("test_download.py", "test_power_loss.py")
@@ -31,6 +32,7 @@ CHECKPOINT, FOLDERS, PATHS, TOKENS, ENCODING, DOWNLOAD, LOCK, RUNNER, TRAINER, S
         *("trainer", "session"),
     )
 )
+MANIFEST, STATE = "core/zoo/manifest.py", "core/zoo/train_state.py"
 OF_CHECKPOINTS = [
     Removal(
         PATHS,
@@ -72,22 +74,35 @@ OF_CHECKPOINTS = [
         "    folder.rename(doomed)\n    shutil.rmtree(doomed, ignore_errors=True)",
         "    shutil.rmtree(folder, ignore_errors=True)",
     ),
-    Removal(CHECKPOINT, "(found := path.stat().st_size) != stated.size", "False and (found := 0)"),
     Removal(
-        CHECKPOINT,
-        "if hashed and (sha := sha256(path, into)) != stated.sha256:",
-        "if (sha := sha256(path, into)) and False:",
+        MANIFEST, "(found := file.seek(0, 2)) != stated.size:", "(found := 0) and stated is None:"
     ),
-    Removal(CHECKPOINT, "if path.is_symlink() or path.parent.is_symlink():", "if False:"),
-    Removal(CHECKPOINT, "        if outside(name):", "        if False:"),
-    Removal(CHECKPOINT, "or step_of(folder) not in (None, step)", ""),
+    Removal(MANIFEST, "    if found != stated.sha256:", "    if False:"),
+    Removal(
+        MANIFEST,
+        "    if any(folder.joinpath(*parts[: n + 1]).is_symlink() for n in range(len(parts))):",
+        "    if False:",
+    ),
+    Removal(MANIFEST, "        if outside(name):", "        if False:"),
+    Removal(MANIFEST, "or step_of(folder) not in (None, step)", ""),
+    Removal(PATHS, "if not stat.S_ISREG(os.fstat(handle).st_mode):", "if False:"),
+    Removal(
+        CHECKPOINT, "                accept(replace(found, header=header))", "                pass"
+    ),
+    Removal(CHECKPOINT, "        if state.step != manifest.step:", "        if False:"),
+    Removal(STATE, "            if not rule.holds(table[each.name]):", "            if False:"),
+    Removal(
+        "core/zoo/tensor_files.py",
+        "    if (told := 8 + length + ends[-1]) != size:",
+        "    if (told := 0):",
+    ),
     Removal(CHECKPOINT, "    keep = max(keep, LEAST_KEPT)\n", ""),
     Removal(
         CHECKPOINT, "        try:\n            verify(folder)\n", "        try:\n            pass\n"
     ),
-    Removal(CHECKPOINT, "        if len(data) > LARGEST_TEXT:", "        if False:"),
+    Removal(MANIFEST, "        if len(data) > LARGEST_TEXT:", "        if False:"),
     Removal(
-        CHECKPOINT,
+        MANIFEST,
         "    except PermissionError:\n        raise\n    except OSError as error:",
         "    except OSError as error:",
     ),
@@ -143,7 +158,7 @@ OF_RUNS = [
     Removal(RUNNER, "            leave_behind_later(resumed)\n", ""),
     Removal(RUNNER, "only_this(resumed.dir / LOCK, str(resumed.dir))", "ExitStack()"),
     Removal(RUNNER, "    held.enter_context(only_this(run_dir / LOCK, str(run_dir)))\n", ""),
-    Removal(RUNNER, '    trainer.skipped_in_a_row = saved.state.get("skipped", 0)\n', ""),
+    Removal(RUNNER, "    trainer.skipped_in_a_row = saved.state.skipped\n", ""),
     Removal(TRAINER, "        if math.isfinite(loss) and math.isfinite(norm):", "        if True:"),
     Removal(TRAINER, "        anywhere = self.group.sum_(", "        anywhere = ("),
     Removal(SESSION, ' or not math.isfinite(self.valid["loss"])', ""),

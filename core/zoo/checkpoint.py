@@ -14,21 +14,40 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path, PurePosixPath
+from io import BytesIO
+from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from zoo.errors import ZooError
 from zoo.folders import remove_folder, whole_folder
+from zoo.manifest import (
+    FORMAT,
+    MANIFEST,
+    MODEL,
+    OPTIMIZER,
+    RECIPE,
+    STATE,
+    TOKENIZER,
+    Manifest,
+    Stated,
+    compare,
+    is_of_tokenizer,
+    opened,
+    read,
+    read_manifest,
+    sha256,
+    step_of,
+)
 from zoo.optimizer_state import flatten_optimizers, restore_optimizers
-from zoo.paths import write_atomically, write_new
-from zoo.tensor_files import packed, unpacked
+from zoo.paths import open_regular, write_atomically, write_new
+from zoo.tensor_files import Header, packed, read_header, unpacked
+from zoo.train_state import TrainState, read_state
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -45,23 +64,20 @@ __all__ = [
     "restore_optimizers",
     "save",
     "set_aside",
+    "sha256",
     "step_dir",
     "step_of",
+    "unlisted",
     "verify",
 ]
 
-FORMAT = 1
-MODEL = "model.safetensors"
-OPTIMIZER = "optimizer.safetensors"
-STATE = "state.json"
-RECIPE = "recipe.toml"
-TOKENIZER = "tokenizer"
-MANIFEST = "manifest.json"
 LATEST = "LATEST"
 
 LEAST_KEPT = 2  # whole checkpoints; were there one, nothing would be left when that is damaged
-LARGEST_TEXT = 1 << 24  # bytes of a manifest or a state; a forged one shall not fill the memory
-BLOCK = 1 << 20
+LARGE = 1 << 28  # bytes of tensors that are read only after they are accounted for
+
+
+Accept = Callable[["Checkpoint"], None]
 
 
 @dataclass(frozen=True)
@@ -70,11 +86,15 @@ class Checkpoint:
 
     Attributes:
         folder: where it lies.
+        state: all that are no tensors.
+        header: which tensors the model has.
     """
 
     folder: Path
+    state: TrainState
     _manifest: Manifest
     _files: dict[str, bytes]
+    header: Header
 
     @property
     def step(self) -> int:
@@ -90,34 +110,29 @@ class Checkpoint:
     def tokenizer_dir(self) -> Iterator[Path]:
         """What the tokenizer saved, as a folder that is gone afterwards.
 
-        The checkpoint's own may be gone by now, as training removes old ones. A ValueError of
-        whoever reads the folder becomes a ZooError that names the checkpoint's.
+        The checkpoint's own may be gone by now, as training removes old ones. What whoever reads
+        the folder finds missing or wrong becomes a ZooError that names the checkpoint's.
         """
         with TemporaryDirectory(prefix="zoo-tokenizer-") as scratch:
             Path(scratch, TOKENIZER).mkdir()
             for name, data in self._files.items():
-                if name.startswith(f"{TOKENIZER}/"):
+                if is_of_tokenizer(name):
                     path = Path(scratch, name)
                     path.parent.mkdir(parents=True, exist_ok=True)
                     path.write_bytes(data)
             try:
                 yield Path(scratch, TOKENIZER)
-            except (ValueError, RecursionError) as error:
-                raise ZooError(str(error).replace(scratch, str(self.folder))) from error
+            except (OSError, ValueError, RecursionError) as error:
+                told = str(error)
+                if isinstance(error, FileNotFoundError):
+                    told = f"{error.filename}: not in the checkpoint"
+                raise ZooError(told.replace(scratch, str(self.folder))) from error
 
     @property
     def recipe_toml(self) -> str:
         """The resolved recipe."""
-        return self._files[RECIPE].decode()
-
-    @cached_property
-    def state(self) -> dict[str, Any]:
-        """All that are no tensors."""
-        with naming(self.folder / STATE):
-            state = json.loads(self._files[STATE])
-            if not isinstance(state, dict):
-                raise ValueError("not a table")
-            return state
+        with naming(self.folder / RECIPE):
+            return self._files[RECIPE].decode()
 
     @cached_property
     def model(self) -> dict[str, Tensor]:
@@ -132,25 +147,8 @@ class Checkpoint:
         Raises:
             ZooError: the file is damaged.
         """
-        path = self.folder / OPTIMIZER
-        data = read(path, self._manifest.files[OPTIMIZER])
-        with naming(path):
-            return unpacked(data)
-
-
-class Stated(NamedTuple):
-    """What a manifest says of a file."""
-
-    size: int
-    sha256: str
-
-
-class Manifest(NamedTuple):
-    """A manifest, and the SHA-256 of its own bytes."""
-
-    step: int
-    files: dict[str, Stated]
-    digest: str
+        with naming(self.folder / OPTIMIZER):
+            return unpacked(read(self.folder, OPTIMIZER, self._manifest.files[OPTIMIZER]))
 
 
 def step_dir(dir: Path, step: int) -> Path:
@@ -160,24 +158,25 @@ def step_dir(dir: Path, step: int) -> Path:
 
 def save(
     dir: Path,
-    step: int,
     *,
     model: Mapping[str, Tensor],
     optimizer: Mapping[str, Tensor],
-    state: Mapping[str, Any],
+    state: TrainState,
     tokenizer: Tokenizer,
     recipe_toml: str,
 ) -> Path:
     """Writes ``dir/step-…``, which appears whole and durable or not at all; returns its path.
 
-    ``state`` is anything that JSON can hold. An earlier checkpoint of the same step is replaced.
-    One process at a time may save to ``dir``: what another one left unfinished is removed.
+    An earlier checkpoint of the same step is replaced. One process at a time may save to ``dir``:
+    what another one left unfinished is removed.
 
     Raises:
-        ZooError: a tensor holds a number that is not finite.
+        ZooError: a tensor holds a number that is not finite, or the rest couldn't be read again.
         OSError: the disk is full, or fails.
     """
-    folder = step_dir(dir, step)
+    folder = step_dir(dir, state.step)
+    with naming(folder / STATE):
+        state_json = state.to_json()
     with whole_folder(folder, replace=True, abandoned_after=0) as unfinished:
         stated: dict[str, Stated] = {}
 
@@ -187,7 +186,7 @@ def save(
 
         write(MODEL, packed(model))
         write(OPTIMIZER, packed(optimizer))
-        write(STATE, as_json(state))
+        write(STATE, state_json)
         write(RECIPE, recipe_toml.encode())
         (unfinished / TOKENIZER).mkdir()
         tokenizer.save(unfinished / TOKENIZER)
@@ -196,7 +195,7 @@ def save(
                 about = Stated(path.stat().st_size, sha256(path))
                 stated[path.relative_to(unfinished).as_posix()] = about
         files = {name: about._asdict() for name, about in stated.items()}
-        manifest = {"format": FORMAT, "step": step, "files": files}
+        manifest = {"format": FORMAT, "step": state.step, "files": files}
         write_new(unfinished / MANIFEST, as_json(manifest))
     with suppress(OSError):  # it is a hint
         for left in dir.glob(f".{LATEST}.*.tmp"):  # by a process that was killed
@@ -205,32 +204,75 @@ def save(
     return folder
 
 
-def open_checkpoint(folder: Path, *, resumable: bool = True) -> Checkpoint:
+def open_checkpoint(
+    folder: Path, *, resumable: bool = True, accept: Accept | None = None
+) -> Checkpoint:
     """Verifies a checkpoint and holds what was verified; the optimizer's state stays on disk.
 
     If training won't go on from it, the content of the optimizer's state isn't looked at.
+    ``accept`` is asked before a large model is read, and raises ZooError if its ``shapes`` are not
+    those of the recipe.
 
     Raises:
-        ZooError: a file is missing, damaged or of a newer format; names the file.
+        ZooError: a file is missing, damaged, forged or of a newer format; names the file.
     """
-    manifest = read_manifest(folder)
-    held = {}
-    for name, stated in manifest.files.items():
-        if name in (MODEL, STATE, RECIPE) or name.startswith(f"{TOKENIZER}/"):
-            held[name] = read(folder / name, stated)
-        else:
-            compare(folder / name, stated, hashed=resumable or name != OPTIMIZER)
-    return Checkpoint(folder, manifest, held)
+    return verified(folder, accept, hold=True, resumable=resumable)
 
 
 def verify(folder: Path) -> None:
-    """Compares every file of a checkpoint with its manifest.
+    """Compares every file of a checkpoint with its manifest, and looks at what is in them.
 
     Raises:
         ZooError: names the file, and what it should be and is.
     """
-    for name, stated in read_manifest(folder).files.items():
-        compare(folder / name, stated)
+    verified(folder, None, hold=False, resumable=True)
+
+
+def unlisted(folder: Path) -> list[str]:
+    """The files in a checkpoint's folder that its manifest doesn't list, so that none is used."""
+    listed = {MANIFEST, *read_manifest(folder).files}
+    names = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()]
+    return sorted(set(names) - listed)
+
+
+def verified(folder: Path, accept: Accept | None, *, hold: bool, resumable: bool) -> Checkpoint:
+    """A checkpoint whose files were read; ``hold`` keeps the bytes of the model."""
+    manifest = read_manifest(folder)
+    files = manifest.files
+    held = {
+        name: read(folder, name, files[name])
+        for name in (STATE, RECIPE, *filter(is_of_tokenizer, files))
+    }
+    with naming(folder / STATE):
+        state = read_state(held[STATE])
+        if state.step != manifest.step:
+            raise ValueError(f"of step {state.step}, and the manifest of {manifest.step}")
+    found = Checkpoint(folder, state, manifest, held, Header({}, {}))
+    for name in [name for name in files if name not in held]:
+        if name == OPTIMIZER and not resumable:
+            with opened(folder, name, files[name]):
+                continue
+        if name in (MODEL, OPTIMIZER) and files[name].size > LARGE:
+            header = header_of(folder, name, files[name])
+            if name == MODEL and accept is not None:
+                accept(replace(found, header=header))
+        if name == MODEL and hold:
+            held[name] = read(folder, name, files[name])
+        else:
+            compare(folder, name, files[name])
+        if name in (MODEL, OPTIMIZER):
+            header = header_of(folder, name, files[name], held.get(name))
+            found = replace(found, header=header) if name == MODEL else found
+    return found
+
+
+def header_of(folder: Path, name: str, stated: Stated, held: bytes | None = None) -> Header:
+    """Which tensors a file holds, from its bytes if they are there."""
+    with naming(folder / name):
+        if held is not None:
+            return read_header(BytesIO(held), stated.size)
+        with opened(folder, name, stated) as file:
+            return read_header(file, stated.size)
 
 
 def all_in(dir: Path) -> list[Path]:
@@ -242,17 +284,12 @@ def all_in(dir: Path) -> list[Path]:
     return sorted(found, key=lambda path: step_of(path) or 0)
 
 
-def step_of(folder: Path) -> int | None:
-    """The step in a checkpoint's name; None for what isn't named as one."""
-    match = re.fullmatch(r"step-(\d+)", folder.name)
-    return int(match[1]) if match else None
-
-
-def newest(dir: Path, *, resumable: bool = True) -> Checkpoint | None:
+def newest(dir: Path, *, resumable: bool = True, accept: Accept | None = None) -> Checkpoint | None:
     """The newest checkpoint in ``dir`` that is whole, or None where there is none at all.
 
     Warns of newer ones that it has to pass over, but not of those that training removes meanwhile.
     Where training won't go on from it, the content of the optimizer's state doesn't matter.
+    ``accept`` as for ``open_checkpoint``.
 
     Raises:
         ZooError: there are checkpoints, and all are damaged.
@@ -262,7 +299,7 @@ def newest(dir: Path, *, resumable: bool = True) -> Checkpoint | None:
     while left := [folder for folder in all_in(dir) if folder not in problems]:
         folder = left[-1]
         try:
-            found = open_checkpoint(folder, resumable=resumable)
+            found = open_checkpoint(folder, resumable=resumable, accept=accept)
         except ZooError as error:
             if folder.exists():  # else it was removed, as there are newer ones by now
                 problems[folder] = error
@@ -282,7 +319,8 @@ def newest(dir: Path, *, resumable: bool = True) -> Checkpoint | None:
 def latest(dir: Path) -> int | None:
     """The step of the checkpoint that was saved last, which may be gone; None if that is lost."""
     try:
-        return step_of(dir / (dir / LATEST).read_text(encoding="ascii").strip())
+        with open_regular(dir / LATEST) as file:
+            return step_of(dir / file.read(100).decode("ascii").strip())
     except (OSError, ValueError):
         return None
 
@@ -319,94 +357,6 @@ def prune(dir: Path, keep: int, best: Path | None = None) -> list[Path]:
         else:
             whole += 1
     return bad
-
-
-# ── Files ─────────────────────────────────────────────────────────────────────────────────────────
-
-
-def read_manifest(folder: Path) -> Manifest:
-    """The manifest of a checkpoint.
-
-    Raises:
-        ZooError: there is none, or it is malformed, or lists what it may not, or lacks a file.
-    """
-    path = folder / MANIFEST
-    try:
-        with path.open("rb") as file:
-            data = file.read(LARGEST_TEXT + 1)
-        if len(data) > LARGEST_TEXT:
-            raise ValueError("too large")
-        manifest = json.loads(data)
-        version, step, listed = manifest["format"], manifest["step"], manifest["files"]
-        files = {name: Stated(about["size"], about["sha256"]) for name, about in listed.items()}
-    except FileNotFoundError:
-        raise ZooError(f"{path}: missing, so {folder} is no complete checkpoint") from None
-    except PermissionError:  # no damage: it goes up as it is, and nothing is set aside
-        raise
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise ZooError(f"{path}: not a checkpoint's manifest: {error}") from error
-    if version != FORMAT:
-        raise ZooError(
-            f"{path}: checkpoint format {version}; this zoo reads format {FORMAT}: "
-            "use the version of zoo that wrote it"
-        )
-    if type(step) is not int or step_of(folder) not in (None, step):
-        raise ZooError(f"{path}: damaged: of step {step!r}, in {folder.name}")
-    for name in (MODEL, OPTIMIZER, STATE, RECIPE, *files):
-        if name not in files:
-            raise ZooError(f"{path}: does not list {name}")
-        if outside(name):
-            raise ZooError(f"{path}: lists {name!r}, which lies outside the checkpoint")
-    for name in (STATE, RECIPE):
-        if files[name].size > LARGEST_TEXT:
-            raise ZooError(f"{path}: {name} has {files[name].size} bytes, which can't be")
-    return Manifest(step, files, hashlib.sha256(data).hexdigest())
-
-
-def outside(name: str) -> bool:
-    """Whether a name in a manifest leads elsewhere, on any system."""
-    path = PurePosixPath(name)
-    return path.is_absolute() or ".." in path.parts or any(bad in name for bad in "\\:\0")
-
-
-def read(path: Path, stated: Stated) -> bytes:
-    """The content of a file, if it is what was written. Raises ZooError if not."""
-    data: list[bytes] = []
-    compare(path, stated, into=data.append)
-    return b"".join(data)
-
-
-def compare(
-    path: Path,
-    stated: Stated,
-    *,
-    hashed: bool = True,
-    into: Callable[[bytes], None] = lambda block: None,
-) -> None:
-    """Raises ZooError unless the file has this size in bytes and, if ``hashed``, this SHA-256."""
-    if path.is_symlink() or path.parent.is_symlink():
-        raise ZooError(f"{path}: a link, which no checkpoint has")
-    if not path.is_file():
-        raise ZooError(f"{path}: missing from the checkpoint")
-    if (found := path.stat().st_size) != stated.size:
-        raise ZooError(f"{path}: damaged: {found} bytes where {stated.size} were written")
-    if hashed and (sha := sha256(path, into)) != stated.sha256:
-        raise ZooError(f"{path}: damaged: its SHA-256 is {sha}, it was written as {stated.sha256}")
-
-
-def sha256(path: Path, into: Callable[[bytes], None] = lambda block: None) -> str:
-    """Of a file's content, whose blocks are handed on."""
-    found = hashlib.sha256()
-    try:
-        with path.open("rb") as file:
-            while block := file.read(BLOCK):
-                found.update(block)
-                into(block)
-    except PermissionError:
-        raise
-    except OSError as error:
-        raise ZooError(f"{path}: can't be read: {error.strerror}") from error
-    return found.hexdigest()
 
 
 @contextmanager

@@ -90,8 +90,9 @@ def in_checkpoints(
     for name, ours, theirs in pairs(one.optimizer, other.optimizer):
         if not same(ours, theirs):
             return Difference(one.step, f"{name} ({made_by})", *apart(ours, theirs))
-    for key in one.state.keys() | other.state.keys():
-        ours, theirs = (without_times(each.state.get(key)) for each in (one, other))
+    states = [vars(each.state) for each in (one, other)]
+    for key in states[0]:
+        ours, theirs = (without_times(state[key]) for state in states)
         if key not in TIMES and ours != theirs:
             return Difference(one.step, f"{key} in state.json", str(ours)[:80], str(theirs)[:80])
     return None

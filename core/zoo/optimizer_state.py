@@ -98,11 +98,22 @@ def _restore(
     }
     places = iter(range(len(in_order)))
     options = _unpack(saved["groups"], tensors, copies)
+    for present, group in zip(optimizer.param_groups, options, strict=True):
+        check_options(present, group)
     for group, members in zip(options, groups, strict=True):
         group["params"] = [next(places) for _ in members]
     more = _unpack(saved["more"], tensors, copies)
     optimizer.load_state_dict({"state": state, "param_groups": options, **more})
     _undo_casts(optimizer, state)
+
+
+def check_options(present: Mapping[str, Any], saved: Mapping[str, Any]) -> None:
+    """Raises TypeError for an option that is no number where the optimizer has one."""
+    for name in present.keys() & saved.keys():
+        value = saved[name]
+        is_number = value is None or type(value) in (int, float) or is_tensor(value)
+        if type(present[name]) in (int, float) and not is_number:
+            raise TypeError(f"{name} is {value!r:.40}, which is no number")
 
 
 def _undo_casts(optimizer: Optimizer, state: Mapping[int, Mapping[str, Any]]) -> None:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from zoo.recipe import Recipe
 
 RUNS = Path("runs")
+LAYERS = 1000  # that a model may have without a tensor for each
 LOCK = ".lock"  # held by the process that trains
 RUN_INFO = "run.json"  # where, with what and on which text it was trained
 SUMMARY = "summary.json"  # how far it is, and how it ended
@@ -78,7 +79,7 @@ class Run:
             return parse_recipe(self.checkpoint.recipe_toml, self.checkpoint.folder / "recipe.toml")
         except RecipeError as error:
             owners = {owner for entry in registry().entries() for owner in entry.owners}
-            used = self.checkpoint.state["plugins"].items()
+            used = self.checkpoint.state.plugins.items()
             lacking = ", ".join(f"{name} {version}" for name, version in used if name not in owners)
             if not lacking:
                 raise
@@ -111,7 +112,7 @@ class Run:
         from zoo.device import choose_precision
 
         asked = self.recipe.train.precision
-        if asked == "auto" and self.checkpoint.state.get("precision") == "float32":
+        if asked == "auto" and self.checkpoint.state.precision == "float32":
             asked = "float32"  # what training found
         precision = choose_precision(asked, torch.device("cpu"))
         return self.model_in(torch.bfloat16) if precision == "bfloat16" else self.model
@@ -123,11 +124,38 @@ class Run:
 
         return CompiledSteps(self.decoder, self.checkpoint.digest)
 
+    def check_shapes(self) -> None:
+        """Compares the checkpoint's tensors with the recipe's model, before either takes memory.
+
+        Raises:
+            ZooError: they are not those of that model.
+        """
+        import torch
+
+        from zoo.layers import undrawn
+
+        shapes = self.checkpoint.header.all_shapes
+        told = f"{self.checkpoint.folder}: the tensors are not those of the recipe's model"
+        layers = self.recipe.model.options["n_layers"]
+        if layers > max(LAYERS, len(shapes)):
+            raise ZooError(f"{told}: {len(shapes):,} tensors for {layers:,} layers")
+        vocab_size = self.tokenizer.vocab_size
+        with torch.device("meta"), undrawn():
+            model: Decoder = self.recipe.model(vocab_size, self.recipe.train.seed)
+            if shapes == {name: tuple(of.shape) for name, of in model.state_dict().items()}:
+                return
+            try:  # parts may load what was saved under other names
+                model.load_state_dict({name: torch.empty(of) for name, of in shapes.items()})
+            except (RuntimeError, TypeError) as error:
+                reason = "; ".join(line.strip() for line in str(error).splitlines()[1:3])
+                raise ZooError(f"{told}: {reason or error}") from error
+
     def model_in(self, dtype: torch.dtype) -> Decoder:
         """The trained model with weights of this type."""
         from zoo.decoding import load_weights
         from zoo.layers import undrawn
 
+        self.check_shapes()
         with undrawn():
             model: Decoder = self.recipe.model(self.tokenizer.vocab_size, self.recipe.train.seed)
         return load_weights(model, self.checkpoint.model, dtype)
@@ -191,11 +219,15 @@ def open_run(path: str | Path | None = None, *, resumable: bool = False) -> Run:
     """
     from zoo import checkpoint
 
+    def accept(found: Checkpoint) -> None:
+        Run(folder, found).check_shapes()
+
     folder = find_run(path) if path is not None else newest_run()
     if (folder / "manifest.json").exists():
         run = folder.parent.parent if folder.parent.name == "checkpoints" else folder
-        return Run(run, checkpoint.open_checkpoint(folder, resumable=resumable))
-    newest = checkpoint.newest(folder / "checkpoints", resumable=resumable)
+        found = checkpoint.open_checkpoint(folder, resumable=resumable, accept=accept)
+        return Run(run, found)
+    newest = checkpoint.newest(folder / "checkpoints", resumable=resumable, accept=accept)
     if newest is None and (owner := owner_of(folder / LOCK)) is not None:
         raise ZooError(f"{folder} has no checkpoint yet, and is in use by {owner}")
     if newest is None:

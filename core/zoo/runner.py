@@ -45,13 +45,14 @@ def train(recipe: Recipe, *, out: str | Path | None = None) -> Run:
 def resume(run: str | Path | Run) -> Run:
     """Goes on with a run from its newest checkpoint, as if it had never stopped."""
     resumed = run if isinstance(run, Run) else open_run(run, resumable=True)
+    resumed.check_shapes()
     return _run(resumed.recipe, out=None, resumed=resumed)
 
 
 def _run(recipe: Recipe, *, out: Path | None, resumed: Run | None) -> Run:
-    kept = resumed.checkpoint.state if resumed is not None else {}
+    kept = resumed.checkpoint.state if resumed is not None else None
     device = choose_device(recipe.train.device)
-    prepare_device(device, kept.get("products"))
+    prepare_device(device, kept.products if kept else None)
     with Interrupts() as interrupts, process_group(device) as group, ExitStack() as held:
         if resumed is not None and group.is_first:
             held.enter_context(only_this(resumed.dir / LOCK, str(resumed.dir)))
@@ -60,10 +61,10 @@ def _run(recipe: Recipe, *, out: Path | None, resumed: Run | None) -> Run:
         products = group.from_first(torch.get_float32_matmul_precision())
         torch.set_float32_matmul_precision(products)
         precision = group.from_first(
-            kept["precision"] if kept else choose_precision(recipe.train.precision, device)
+            kept.precision if kept else choose_precision(recipe.train.precision, device)
         )
         tokens = _prepare(recipe, group, resumed)
-        compiled = kept.get("compiled", False) if kept else None
+        compiled = kept.compiled if kept else None
         trainer = trainer_for(recipe, tokens, group, device, precision, compiled)
         if resumed is not None:
             restore(trainer, resumed)
@@ -74,9 +75,9 @@ def _run(recipe: Recipe, *, out: Path | None, resumed: Run | None) -> Run:
                 claimed_run_dir(recipe.name, out, held) if group.is_first else None
             )
         session = Session(recipe, trainer, run_dir)
-        if resumed is not None:
-            session.best, session.valid = kept["best"], kept["valid"]
-            session.clock.go_on(kept["seconds"])
+        if kept is not None:
+            session.best, session.valid = kept.best, kept.valid
+            session.clock.go_on(kept.seconds)
         with interrupts.deferred():
             session.loop(interrupts)
         return session.run()
@@ -102,7 +103,7 @@ def trainer_for(
 
 def _prepare(recipe: Recipe, group: Group, resumed: Run | None) -> TokenData:
     """The tokens, prepared by the first rank and opened by the others; a resumed run's own ones."""
-    key = resumed.checkpoint.state["data"] if resumed is not None else None
+    key = resumed.checkpoint.state.data if resumed is not None else None
     if group.is_first:
         tokenizer = resumed.tokenizer if resumed is not None else None
         prepared = prepare(recipe, tokenizer=tokenizer, key=key)
@@ -149,8 +150,14 @@ def restore(trainer: Trainer, run: Run) -> None:
     """Puts a checkpoint's weights, optimizer state and step into a fresh trainer."""
     saved = run.checkpoint
     trainer.model.load_state_dict(saved.model)
-    checkpoint.restore_optimizers(
-        trainer.optimizers, trainer.names, saved.optimizer, saved.state["optimizer"]
-    )
-    trainer.step = saved.state["step"]
-    trainer.skipped_in_a_row = saved.state.get("skipped", 0)
+    try:
+        checkpoint.restore_optimizers(
+            trainer.optimizers, trainer.names, saved.optimizer, saved.state.optimizer
+        )
+    except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        raise ZooError(
+            f"{saved.folder}: the optimizer's state is not of the recipe's optimizer: "
+            f"{type(error).__name__}: {error}"
+        ) from error
+    trainer.step = saved.state.step
+    trainer.skipped_in_a_row = saved.state.skipped

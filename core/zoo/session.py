@@ -25,6 +25,7 @@ from zoo.plugins import plugin_flags
 from zoo.records import speakable, table_in
 from zoo.run import RUN_INFO, SUMMARY, Run, RunInfo, open_run
 from zoo.shell import quoted
+from zoo.train_state import TrainState
 from zoo.trainer import Trainer
 
 if TYPE_CHECKING:
@@ -201,25 +202,24 @@ class Session:
         tensors, numbers = checkpoint.flatten_optimizers(trainer.optimizers, trainer.names)
         return checkpoint.save(
             checkpoints,
-            trainer.step,
             model=trainer.model.state_dict(),
             optimizer=tensors,
-            state={
-                "step": trainer.step,
-                "tokens": trainer.tokens,
-                "seconds": self.clock.total,
-                "best": best,
-                "valid": self.valid,
-                "data": trainer.data.key,
-                "precision": trainer.precision,
-                "skipped": trainer.skipped_in_a_row,
-                "products": torch.get_float32_matmul_precision(),
-                "compiled": trainer.compiled,
-                "optimizer": numbers,
-                "plugins": self.recipe.plugins,
-                "label": self.info.label,
-                "notices": self.info.notices,
-            },
+            state=TrainState(
+                step=trainer.step,
+                tokens=trainer.tokens,
+                seconds=self.clock.total,
+                best=best,
+                valid=self.valid,
+                data=trainer.data.key,
+                precision=trainer.precision,
+                skipped=trainer.skipped_in_a_row,
+                products=torch.get_float32_matmul_precision(),
+                compiled=trainer.compiled,
+                optimizer=numbers,
+                plugins=self.recipe.plugins,
+                label=self.info.label,
+                notices=self.info.notices,
+            ),
             tokenizer=trainer.data.tokenizer,
             recipe_toml=self.recipe.to_toml(),
         )

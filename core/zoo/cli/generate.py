@@ -193,8 +193,8 @@ def chosen_samplers(args: argparse.Namespace, recipe: Recipe) -> list[Sampler]:
 def print_header(opened: Run, seed: int) -> None:
     state = opened.checkpoint.state
     print(
-        f"{opened.dir}, step {state['step']:,}, trained on {state['label']}; seed {seed}",
-        *state["notices"],
+        f"{opened.dir}, step {state.step:,}, trained on {state.label}; seed {seed}",
+        *state.notices,
         sep="\n",
         file=sys.stderr,
     )

@@ -93,8 +93,16 @@ def run_check(args: argparse.Namespace) -> int:
         print(f"{run}: no checkpoint")
         return DAMAGED
     for folder, error in checked:
-        print(f"{folder.name}: {'ok' if error is None else error}")
+        print(f"{folder.name}: {ok(folder) if error is None else error}")
     damaged = sum(error is not None for _, error in checked)
     whole = len(checked) - damaged
     print(f"{count(whole, 'checkpoint')} whole, {damaged} damaged")
     return DAMAGED if damaged else 0
+
+
+def ok(folder: Path) -> str:
+    """What is said of a whole checkpoint."""
+    from zoo.checkpoint import unlisted
+
+    others = ", ".join(unlisted(folder))
+    return f"ok (not in its manifest, so not used: {others})" if others else "ok"

@@ -71,6 +71,8 @@ def run(args: argparse.Namespace) -> int:
     from zoo.trainer import plan_batch
 
     resumed = open_run(args.resume, resumable=True) if args.resume is not None else None
+    if resumed is not None:
+        resumed.check_shapes()  # before its model is counted
     recipe = resumed.recipe if resumed is not None else load_recipe(args.recipe, args.set)
     if args.nproc > 1 and not launched():
         settings, length = recipe.train, recipe.model.options["max_seq_len"]
