@@ -45,7 +45,8 @@ def test_training_ends_with_a_summary_whose_numbers_are_true(
     run = Path(next(line.split()[1] for line in out.splitlines() if line.startswith("run ")))
     last = json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])
     assert last["event"] == "valid"
-    assert f"{last['loss']:.4f} nats per token" in out
+    length = zoo.open_run(run).recipe.model.options["max_seq_len"]
+    assert f"{last['loss']:.4f} nats per token, in windows of {length}\n" in out
     assert f"{last['bits_per_byte']:.4f} bits per byte" in out
     (sample,) = (run / "samples").iterdir()
     assert str(sample) in out
@@ -119,8 +120,9 @@ def test_a_stand_in_is_told_after_training_and_before_generating(
     out = output_of(capsys, "train", "tiny.toml", *changes)
     (notice,) = zoo.open_run("stand-in").info["notices"]
     assert notice in out
+    assert "sentences of validation stand word for word in training" in notice
     assert main(["generate", "stand-in", "--prompt", ""]) == 0
-    assert notice in capsys.readouterr().err
+    assert "stories, standing in offline for TinyStories" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("fresh_registry")

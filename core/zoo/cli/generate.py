@@ -192,12 +192,8 @@ def chosen_samplers(args: argparse.Namespace, recipe: Recipe) -> list[Sampler]:
 
 def print_header(opened: Run, seed: int) -> None:
     state = opened.checkpoint.state
-    print(
-        f"{opened.dir}, step {state.step:,}, trained on {state.label}; seed {seed}",
-        *state.notices,
-        sep="\n",
-        file=sys.stderr,
-    )
+    told = f"{opened.dir}, step {state.step:,}, trained on {state.label}; seed {seed}"
+    print(told, file=sys.stderr)
 
 
 def print_stream(prompt: str, pieces: Iterator[tuple[int, str]]) -> None:

@@ -100,10 +100,11 @@ def report(run: Run) -> None:
     """Where the run lies, how good it is, what it writes and how to get more of it."""
     summary = run.summary
     lossy = ", by a lossy tokenizer" if getattr(run.tokenizer, "lossy", False) else ""
+    length = run.recipe.model.options["max_seq_len"]
     rows = [
         ("run", str(run.dir)),
         ("text", summary["label"]),
-        ("validation loss", f"{summary['valid_loss']:.4f} nats per token"),
+        ("validation loss", f"{summary['valid_loss']:.4f} nats per token, in windows of {length}"),
         ("", f"{summary['bits_per_byte']:.4f} bits per byte{lossy}"),
     ]
     print(f"\n{table(rows)}\n")

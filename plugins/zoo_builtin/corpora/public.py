@@ -111,6 +111,8 @@ class PublicCorpus:
                 f"({error})"
             )
             _warn(self.notice)
+            if stand_in.notice:
+                self.notice += f"; {stand_in.notice}"
             return stand_in
         return None
 

@@ -7,6 +7,12 @@ from collections.abc import Iterator
 
 VERSION = 1  # raise it whenever a seed's text changes
 SPLITS = ("train", "valid")
+NOTICE = (
+    "these stories are generated: who knew the generator would need 0.095 bits per byte or less "
+    "(about 0.25 nats per token of the main recipe), and at the default size three in four "
+    "sentences of validation stand word for word in training, so the loss says nothing of other "
+    "text"
+)
 
 
 class StoriesCorpus:
@@ -19,7 +25,7 @@ class StoriesCorpus:
     """
 
     label = "stories"
-    notice: str | None = None
+    notice: str | None = NOTICE
 
     def __init__(
         self, *, seed: int = 0, max_bytes: int = 24_000_000, valid_bytes: int = 500_000
