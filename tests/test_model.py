@@ -6,6 +6,7 @@ import pytest
 import torch
 from decoders import PARTS
 
+import zoo
 from zoo.contracts import Dims, Out
 from zoo.layers import Embedding, Linear, truncated_normal_
 from zoo.model import Decoder, Head
@@ -47,6 +48,22 @@ class TestLayers:
         q, k = fused.weight.split([512, 8])
         assert q.std().item() == pytest.approx(math.sqrt(2 / (64 + 512)), rel=0.05)
         assert k.std().item() == pytest.approx(math.sqrt(2 / (64 + 8)), rel=0.1)
+
+    def test_a_fused_product_has_the_draws_of_its_name_whatever_stands_beside_it(self) -> None:
+        dims = Dims(32, 1, 4, 8, 16, 50)
+        one, both, turned = (
+            Build(dims, seed=3, path="blocks.0.feedforward").linear(32, parts).state_dict()
+            for parts in ({"up": 24}, {"gate": 24, "up": 24}, {"up": 24, "gate": 24})
+        )
+        assert torch.equal(one["up.weight"], both["up.weight"])
+        assert torch.equal(one["up.weight"], turned["up.weight"])
+        assert torch.equal(both["gate.weight"], turned["gate.weight"])
+        assert not torch.equal(both["gate.weight"], both["up.weight"])
+
+    def test_a_second_fused_product_of_a_name_has_draws_of_its_own(self) -> None:
+        build = Build(Dims(32, 1, 4, 8, 16, 50), path="blocks.0.attention")
+        first, second = build.linear(8, {"q": 8, "k": 8}), build.linear(8, {"q": 8})
+        assert not torch.equal(first.state_dict()["q.weight"], second.state_dict()["q.weight"])
 
     def test_fused_products_are_saved_apart_and_load_again(self) -> None:
         fused, again = Linear(4, {"q": 4, "k": 2}), Linear(4, {"q": 4, "k": 2})
@@ -218,3 +235,29 @@ def test_build_says_what_it_lacks() -> None:
     dims = Dims(8, 1, 2, 4, 16, 50)
     with pytest.raises(ValueError, match="no norm"):
         Build(dims).norm(8)
+
+
+class TestTiedEmbeddings:
+    @pytest.mark.parametrize("norm", ["rmsnorm", "layernorm", "none"])
+    @pytest.mark.parametrize("d_model", [64, 192, 768])
+    def test_an_untrained_model_knows_nothing(self, d_model: int, norm: str) -> None:
+        vocab_size, changes = 2048, {"norm": zoo.registry().find("norm", norm).factory}
+        sizes = {"d_model": d_model, "n_layers": 2, "n_heads": d_model // 64, "max_seq_len": 64}
+        model = Decoder(vocab_size, **{**PARTS, **sizes, **changes}, tie_embeddings=True)
+        tokens = torch.randint(vocab_size, (4, 65), generator=torch.Generator().manual_seed(0))
+        with torch.no_grad():
+            for targets in (tokens[:, 1:], tokens[:, :-1]):  # the next ones, and a copy
+                nll = model(tokens[:, :-1], targets).parts["nll"].item() / targets.numel()
+                assert nll == pytest.approx(math.log(vocab_size), abs=0.1)
+
+    def test_logit_scale_is_what_it_says(self) -> None:
+        plain, scaled = (decoder(tie_embeddings=True, logit_scale=s) for s in (1.0, 0.25))
+        hidden = torch.randn(2, 3, 32)
+        torch.testing.assert_close(plain.head(hidden), hidden @ plain.embedding.weight.T)
+        torch.testing.assert_close(scaled.head(hidden), plain.head(hidden) * 0.25)
+
+    def test_what_runs_of_0_1_0_say_means_what_it_did(self) -> None:
+        said = {"logit_scale": None, "embedding_std": 1.0}
+        assert decoder(tie_embeddings=True, **said).head.scale == 32**-0.5
+        assert decoder(tie_embeddings=True, **said).embedding.weight.std() > 0.9
+        assert decoder(**said).head.scale == 1.0

@@ -14,6 +14,7 @@ from zoo.clip import clip_grad_norm_
 from zoo.contracts import Param
 from zoo.optimizer_state import flatten_optimizers, restore_optimizers
 from zoo.params import groups
+from zoo_builtin import optimizers as elementwise
 from zoo_builtin.optimizers import SGD, AdamW, SGDDecay
 
 SHAPES = [(4, 3), (5,), (2, 3, 2), (1,)]
@@ -255,6 +256,8 @@ def test_parameters_may_be_on_the_meta_device() -> None:
         (AdamW, {"lr": -1.0}, "lr .* -1.0"),
         (AdamW, {"betas": (0.9, 1.0)}, r"betas .* 1\.0"),
         (AdamW, {"eps": -1e-8}, "eps"),
+        (AdamW, {"eps": 0.0}, "at least 1.2e-38"),
+        (AdamW, {"eps": 1e-50}, "at least 1.2e-38"),
         (AdamW, {"weight_decay": math.nan}, "weight_decay .* nan"),
         (SGD, {"momentum": 1.5}, "momentum .* 1.5"),
         (SGD, {"momentum": 0.0, "nesterov": True}, "nesterov"),
@@ -329,3 +332,19 @@ def test_the_norm_of_narrow_gradients_is_taken_in_float32() -> None:
 
 def test_no_gradients_have_norm_0() -> None:
     assert clip_grad_norm_(drawn(), 1.0).item() == 0
+
+
+@pytest.mark.parametrize("beta2", [0.99, 0.99999, 0.9999999])
+def test_the_compiled_loop_moves_as_far_as_the_plain_one(
+    beta2: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moved = []
+    for one_loop in (False, True):
+        monkeypatch.setattr(elementwise, "active", lambda chosen=one_loop: chosen)
+        x = nn.Parameter(torch.zeros(8))
+        optimizer = AdamW([x], lr=1.0, betas=(0.9, beta2), weight_decay=0.0)
+        x.grad = torch.full((8,), 0.1)
+        optimizer.step()
+        moved.append(x.detach().clone())
+    torch.testing.assert_close(moved[0], torch.full((8,), -1.0), rtol=1e-6, atol=0)
+    torch.testing.assert_close(moved[1], moved[0], rtol=3e-7, atol=0)

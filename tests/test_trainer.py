@@ -86,3 +86,14 @@ def test_an_evaluation_hands_nothing_back(somewhere: Path) -> None:
     trainer, parts = counting(somewhere, 2)
     trainer.evaluate()
     assert all(part.n_calls > 0 and not part.heard for part in parts)
+
+
+def test_training_and_validation_records_tell_the_same_loss(somewhere: Path) -> None:
+    loss = 'model.loss={name="cross_entropy", z_loss=0.1}'
+    plain, with_z = (
+        Trainer(made, prepare(made), Group(), torch.device("cpu"), "float32").train_step()[0]
+        for made in (zoo.load_recipe(somewhere, changes) for changes in ([], [loss]))
+    )
+    assert with_z["loss"] == pytest.approx(plain["loss"])
+    assert plain["objective"] == plain["loss"]
+    assert with_z["objective"] > with_z["loss"] + 0.1

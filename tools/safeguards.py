@@ -159,7 +159,9 @@ OF_RUNS = [
     Removal(RUNNER, "only_this(resumed.dir / LOCK, str(resumed.dir))", "ExitStack()"),
     Removal(RUNNER, "    held.enter_context(only_this(run_dir / LOCK, str(run_dir)))\n", ""),
     Removal(RUNNER, "    trainer.skipped_in_a_row = saved.state.skipped\n", ""),
-    Removal(TRAINER, "        if math.isfinite(loss) and math.isfinite(norm):", "        if True:"),
+    Removal(
+        TRAINER, "        if math.isfinite(objective) and math.isfinite(norm):", "        if True:"
+    ),
     Removal(TRAINER, "        anywhere = self.group.sum_(", "        anywhere = ("),
     Removal(SESSION, ' or not math.isfinite(self.valid["loss"])', ""),
     Removal(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import Any
 
@@ -57,7 +57,8 @@ class Linear(nn.Module):
     W is (d_out, d_in), drawn from a normal of standard deviation √(2 / (d_in + d_out)) (Glorot &
     Bengio 2010) or ``std``, times ``scale``, cut at three. Where ``d_out`` names several products
     of one input (``{"q": 64, "k": 16, "v": 16}``), they are computed as one, each drawn as if it
-    stood alone, and saved apart, as ``q.weight`` and so on.
+    stood alone, and saved apart, as ``q.weight`` and so on. ``draws(name)`` is entered to draw the
+    product of that name ("" where there is one alone), so that each can have a seed of its own.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class Linear(nn.Module):
         *,
         std: float | None = None,
         scale: float = 1.0,
+        draws: Callable[[str], AbstractContextManager[None]] = lambda name: nullcontext(),
     ) -> None:
         super().__init__()
         self.d_in = d_in
@@ -74,9 +76,11 @@ class Linear(nn.Module):
         self.d_out = d_out if isinstance(d_out, int) else sum(d_out.values())
         self.packed: Tensor | None = None
         self.weight = nn.Parameter(torch.empty(self.d_out, d_in))
-        for part in self.weight.data.split(list(self.parts.values()) or [self.d_out]):
+        rows = self.weight.data.split(list(self.parts.values()) or [self.d_out])
+        for name, part in zip(self.parts or [""], rows, strict=True):
             glorot = math.sqrt(2 / (d_in + part.shape[0]))
-            truncated_normal_(part, scale * (glorot if std is None else std))
+            with draws(name):
+                truncated_normal_(part, scale * (glorot if std is None else std))
 
     def forward(self, x: Tensor) -> Tensor:
         return product(x, self.weight, self.packed)

@@ -37,6 +37,9 @@ from zoo.seq import Seq
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
+TIED_STD = 0.3
+"""Of the logits that random rows of a tied table give; loss then begins 0.3² / 2 above ln V."""
+
 
 class Scored(NamedTuple):
     """The losses of a call, as sums over its tokens: what to minimise, its parts, statistics.
@@ -106,6 +109,9 @@ class Decoder(nn.Module):
     linear maps (or ``linear_std``), times ``residual_scale`` where they write to the residual
     stream, ``embedding_std`` for the embedding.
 
+    Where the head uses the embedding's table, the table is drawn small: a hidden state still holds
+    its own token's row, whose product with itself would else have the model repeat that token.
+
     Args:
         vocab_size: number of token ids.
         seed: the first weights are a function of it and of each part's path.
@@ -119,9 +125,13 @@ class Decoder(nn.Module):
             layer, whichever layers name it.
         loss: what training minimises.
         tie_embeddings: whether the head uses the embedding's table.
-        logit_scale: multiplies the logits; None for 1, or 1 / √d_model where embeddings are tied,
-            whose table is drawn too large for a head.
+        logit_scale: multiplies the logits. None, which runs of zoo 0.1.0 say, is 1, or 1 / √d_model
+            where embeddings are tied.
         logit_cap: soft cap of the logits.
+        embedding_std: of the embedding's first weights; None for 1, or 0.3 / √d_model where
+            embeddings are tied.
+        linear_std: of the linear maps' first weights; None for √(2 / (d_in + d_out)).
+        residual_scale: multiplies the first weights of maps that write to the residual stream.
 
     Raises:
         ValueError: sizes that don't fit, or a position that acts on what an attention lacks.
@@ -144,9 +154,9 @@ class Decoder(nn.Module):
         feedforward: PerLayer[Make[FeedForward]] = ref("mlp"),
         loss: Make[Loss] = ref("cross_entropy"),
         tie_embeddings: bool = False,
-        logit_scale: float | None = None,
+        logit_scale: float | None = 1.0,
         logit_cap: float | None = None,
-        embedding_std: float = 1.0,
+        embedding_std: float | None = None,
         linear_std: float | None = None,
         residual_scale: float = 1.0,
     ) -> None:
@@ -172,6 +182,8 @@ class Decoder(nn.Module):
                 residual_scale=residual_scale,
             )
 
+        if embedding_std is None:
+            embedding_std = TIED_STD * d_model**-0.5 if tie_embeddings else 1.0
         with seeded(seed, "embedding"):
             self.embedding = Embedding(vocab_size, d_model, std=embedding_std)
         makers = per_layer(position, n_layers)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import torch
@@ -99,10 +99,16 @@ class Build:
     def linear(
         self, d_in: int, d_out: int | Mapping[str, int], *, residual: bool = False
     ) -> Linear:
-        """A linear map; ``residual`` says that its output is added to the residual stream."""
+        """A linear map; ``residual`` says that its output is added to the residual stream.
+
+        Several products in one, ``{"gate": 64, "up": 64}``, are each drawn by their own name, so
+        that "up" has the same draws with and without a "gate" beside it.
+        """
         scale = self._residual_scale if residual else 1.0
-        with self._own_draws("linear"):
-            return Linear(d_in, d_out, std=self._linear_std, scale=scale)
+        return Linear(d_in, d_out, std=self._linear_std, scale=scale, draws=self._draws_of_linear)
+
+    def _draws_of_linear(self, name: str) -> AbstractContextManager[None]:
+        return self._own_draws(f"linear {name}" if name else "linear")
 
     @contextmanager
     def _own_draws(self, what: str) -> Iterator[None]:

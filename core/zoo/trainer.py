@@ -153,9 +153,12 @@ class Trainer:
         return float(self._param_groups()[0]["initial_lr"] * multiplier(step))
 
     def train_step(self, stopping: bool = False) -> tuple[dict[str, float], bool]:
-        """One update. Returns loss and gradient norm, and whether any rank was asked to stop.
+        """One update. Returns what was measured, and whether any rank was asked to stop.
 
-        A loss or gradient norm that is not finite, on any rank, updates nothing on all of them.
+        ``loss`` is the mean −log p of the targets in nats, as in validation; ``objective`` is what
+        was minimised: that with what the loss and the model's parts add to it (z-loss, balance).
+
+        An objective or gradient norm that is not finite on any rank updates nothing on all.
 
         Raises:
             ZooError: there was one, and the recipe does not skip such steps, or too many in a row.
@@ -166,7 +169,7 @@ class Trainer:
         for param_group in self._param_groups():
             param_group["lr"] = param_group["initial_lr"] * self.multiplier(step)
 
-        sums = torch.zeros(2, dtype=torch.float64)
+        sums = torch.zeros(3, dtype=torch.float64)
         stats: dict[str, dict[str, Tensor]] = {}
         micro_batches = self._rows(step).split(self.plan.micro_batch)
         for nth, rows in enumerate(micro_batches):
@@ -175,21 +178,22 @@ class Trainer:
                 # DDP averages over the ranks, the loss is a mean over the tokens of all of them.
                 (scored.total * (self.group.world / self.plan.tokens)).backward()
             sums[0] += scored.total.item()
+            sums[1] += scored.parts["nll"].item()
             add_stats(stats, scored.stats)
-        sums[1] = stopping
+        sums[2] = stopping
         self.group.sum_(sums)
         if step == 0:
             self._check_every_parameter_took_part()
 
-        loss = sums[0].item() / self.plan.tokens
+        objective, loss = (sums[:2] / self.plan.tokens).tolist()
         norm = clip_grad_norm_([p.tensor for p in self.params], self.clip or math.inf).item()
-        if math.isfinite(loss) and math.isfinite(norm):
+        if math.isfinite(objective) and math.isfinite(norm):
             self._update(stats)
             self.skipped_in_a_row = 0
         else:
-            self._skip(loss, norm)
+            self._skip(objective, norm)
         self.step += 1
-        return {"loss": loss, "grad_norm": norm}, bool(sums[1])
+        return {"loss": loss, "objective": objective, "grad_norm": norm}, bool(sums[2])
 
     def _update(self, stats: dict[str, dict[str, Tensor]]) -> None:
         with compiling(self.compiled):
@@ -198,14 +202,14 @@ class Trainer:
                 optimizer.zero_grad(set_to_none=True)
         self._hand_back(stats)
 
-    def _skip(self, loss: float, norm: float) -> None:
+    def _skip(self, objective: float, norm: float) -> None:
         """Leaves the weights as they are, or raises: every rank sees the same and does the same."""
         self.skipped_in_a_row += 1
         number = self.step + 1  # as in metrics.jsonl
         first, last = self.step * self.plan.rows, number * self.plan.rows - 1
         told = (
             f"step {number} (rows {first} to {last} of the text's order): "
-            f"loss {loss}, gradient norm {norm}"
+            f"loss {objective}, gradient norm {norm}"
         )
         if broken := self._not_finite(lambda param: param.detach()):
             raise ZooError(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -60,8 +62,10 @@ class NoNorm(nn.Module):
 
 
 def checked_eps(eps: float) -> float:
-    if eps <= 0:
+    smallest = torch.finfo(torch.float32).tiny
+    if not smallest <= eps < math.inf:
         raise ValueError(
-            f"eps must be positive, not {eps}: a vector of zeros is divided by its root"
+            f"eps = {eps}: at least {smallest:.2g} is needed, the smallest normal float32, since a "
+            "vector of zeros is divided by its root"
         )
     return eps

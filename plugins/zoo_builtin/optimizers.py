@@ -19,6 +19,8 @@ from zoo.compiling import active, compiled, of_any_size
 from zoo.contracts import Param
 from zoo.params import groups
 
+SMALLEST = torch.finfo(torch.float32).tiny
+
 
 class ListOptimizer(torch.optim.Optimizer):
     """Goes through the groups; a subclass says how the parameters of one are updated at once."""
@@ -78,7 +80,12 @@ class AdamW(ListOptimizer):
         eps: float = 1e-8,
         weight_decay: float = 0.01,
     ) -> None:
-        not_negative(lr=lr, eps=eps, weight_decay=weight_decay)
+        not_negative(lr=lr, weight_decay=weight_decay)
+        if not SMALLEST <= eps < math.inf:
+            raise ValueError(
+                f"eps = {eps}: at least {SMALLEST:.2g} is needed, the smallest normal float32, "
+                "since a gradient that stays 0 is divided by it"
+            )
         for beta in betas:
             decay_rate("betas", beta)
         defaults = {"lr": lr, "betas": tuple(betas), "eps": eps, "weight_decay": weight_decay}
@@ -96,6 +103,7 @@ class AdamW(ListOptimizer):
                         1 - lr * group["weight_decay"],
                         1 - beta1,
                         beta2,
+                        1 - beta2,
                         -lr / (1 - beta1**t),
                         math.sqrt(1 - beta2**t),
                         group["eps"],
@@ -121,9 +129,10 @@ class AdamW(ListOptimizer):
 @compiled
 def adamw_(p: Tensor, g: Tensor, m: Tensor, v: Tensor, factors: Tensor) -> None:
     """AdamW's update of one parameter, all (n,), in one loop where a CPU would take nine."""
-    decay, rise, keep, rate, correction, eps = factors.unbind()
+    # 1 − β₂ comes as a factor of its own: taken from a float32 β₂ it would lose digits.
+    decay, rise, keep, fresh, rate, correction, eps = factors.unbind()
     m.lerp_(g, rise)
-    v.mul_(keep).add_((1 - keep) * g * g)
+    v.mul_(keep).add_(fresh * g * g)
     p.mul_(decay).add_(rate * m / (v.sqrt() / correction + eps))
 
 
