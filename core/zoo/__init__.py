@@ -1,7 +1,8 @@
 """zoo: a component zoo for small decoder-only language models."""
 
-from __future__ import annotations
+from zoo import current_folder  # noqa: F401  (before anything else is imported)
 
+# isort: split
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 

@@ -6,7 +6,6 @@ import logging
 import os
 import signal
 import socket
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from torch import Tensor
 from torch.distributed.distributed_c10d import PrefixStore
 from torch.distributed.rendezvous import rendezvous
 
+from zoo.current_folder import ZOO
 from zoo.errors import ZooError
 from zoo.interrupts import ending_at_once
 from zoo.launcher import attempt, rank, world_size
@@ -109,7 +109,7 @@ def processes_here(world: int) -> list[int]:
 
 
 def launch(n_processes: int, arguments: Sequence[str]) -> int:
-    """Runs ``python -m zoo ARGUMENTS`` in this many processes and returns the exit code."""
+    """Runs ``zoo ARGUMENTS`` in this many processes and returns the exit code."""
     from torch.distributed.elastic.multiprocessing.api import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
@@ -130,7 +130,7 @@ def launch(n_processes: int, arguments: Sequence[str]) -> int:
         max_restarts=0,
     )
     try:
-        elastic_launch(config, sys.executable)("-m", "zoo", *arguments)
+        elastic_launch(config, ZOO[0])(*ZOO[1:], *arguments)
     except SignalException as stopped:
         return 128 + int(stopped.sigval)
     except ChildFailedError as failed:

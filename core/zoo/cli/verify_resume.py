@@ -16,6 +16,7 @@ from pathlib import Path
 
 from zoo.cli.arguments import Parser, add_recipe_options, integer, load_plugins
 from zoo.cli.text import count
+from zoo.current_folder import ZOO
 from zoo.errors import ZooError
 
 USAGE = "RECIPE [options]"
@@ -77,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
             folder.mkdir(parents=True)
         trial = Trial(
             recipe=recipe,
-            train=[sys.executable, "-m", "zoo", "train", *options],
+            train=[*ZOO, "train", *options],
             begin=[str(args.recipe), *(f"--set={change}" for change in changes)],
             folder=folder,
             rng=random.Random(seed),
