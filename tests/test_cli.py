@@ -229,7 +229,13 @@ def test_another_process_than_the_first_speaks_only_if_that_has_not_ended(
             raise EndedByTorchrun
 
     monkeypatch.setattr("zoo.cli.time.sleep", waiting)
-    monkeypatch.setenv("RANK", "1")
+    for name, value in {
+        "WORLD_SIZE": "2",
+        "RANK": "1",
+        "MASTER_ADDR": "h",
+        "MASTER_PORT": "1",
+    }.items():
+        monkeypatch.setenv(name, value)
     wrong = ("train", "tiny.toml", "--set", "model.norm=nope")
     ended = False
     assert error_of(capsys, *wrong).startswith("on rank 1: --set model.norm=nope: ")

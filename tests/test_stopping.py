@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import shutil
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -14,10 +17,11 @@ from commands import RECIPE, posix, started
 from small_runs import losses
 
 from zoo import checkpoint
+from zoo.interrupts import Interrupts
 
 COUNT = int(os.environ.get("ZOO_TEST_SIGNALS", "3"))  # tools/check_reliability.py: 50
 SECONDS = 10.0
-CODES = {signal.SIGTERM: 143, signal.SIGINT: 130}
+CODES = {signal.SIGTERM: 143, signal.SIGINT: 130, signal.SIGHUP: 129}
 LONGEST = 8.0  # seconds in which to send it, from the start on
 
 pytestmark = [posix, pytest.mark.slow]
@@ -82,3 +86,31 @@ def test_a_signal_at_any_moment(
             assert losses(run) == losses(Path("undisturbed")), (n, number, moment)
         else:
             assert not done, (n, number, moment)
+
+
+@pytest.mark.parametrize("nproc", [1, 2])
+def test_a_run_goes_on_when_nobody_reads_what_it_says(
+    nproc: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("tiny.toml").write_text(RECIPE, encoding="utf-8")
+    reader, writer = os.pipe()
+    command = [sys.executable, "-m", "zoo", "train", "tiny.toml", f"--nproc={nproc}", "--out=run"]
+    process = subprocess.Popen(command, stdout=writer, stderr=writer)
+    os.close(writer)
+    os.read(reader, 1)
+    os.close(reader)  # as `| head -c 1` does
+    assert process.wait(timeout=200) == 0
+    assert json.loads(Path("run/summary.json").read_text())["state"] == "finished"
+
+
+def test_nohup_keeps_a_hangup_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with Interrupts() as interrupts, interrupts.deferred():
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert not interrupts.pending
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert interrupts.pending == signal.SIGTERM
+    finally:
+        signal.signal(signal.SIGHUP, before)

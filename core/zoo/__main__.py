@@ -9,7 +9,7 @@ import sys
 from contextlib import suppress
 
 from zoo.cli import main
-from zoo.interrupts import ENDING
+from zoo.interrupts import heeded
 from zoo.launcher import launched
 
 
@@ -43,7 +43,7 @@ def without_signals_at_the_end() -> int:
     try:
         return main()
     finally:
-        for signum in ENDING:
+        for signum in heeded():
             signal.signal(signum, signal.SIG_DFL)
 
 

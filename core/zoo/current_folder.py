@@ -1,8 +1,8 @@
 """Keeps what lies in the current folder out of what Python imports, here and in what zoo starts.
 
 Somebody else's recipes may lie there beside a file like ``random.py``, which ``python -m`` and
-``python -c`` find before Python's own. ``zoo`` imports this first, and it imports nothing that isn't
-part of the interpreter: no ``__future__`` either.
+``python -c`` find before Python's own. ``zoo`` imports this first, and it imports nothing that is
+not part of the interpreter: no ``__future__`` either.
 """
 
 import sys

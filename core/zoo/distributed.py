@@ -6,6 +6,8 @@ import logging
 import os
 import signal
 import socket
+import sys
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -26,6 +28,12 @@ from zoo.watchdog import Watchdog
 
 # The first rank prepares the data while the others wait.
 PATIENCE = timedelta(hours=6)
+
+JOINING = timedelta(minutes=10)
+"""How long a process waits for the others to be started."""
+
+FIRST_TOLD, TOLD_AGAIN = 5.0, 60.0
+"""Seconds until a process says that it waits for the others, and until it says so again."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +94,7 @@ def process_group(device: torch.device) -> Iterator[Group]:
     backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
     with Watchdog(rank()) as watchdog:
         with naming_the_lost(), ending_at_once():  # one that has ended is waited for, for hours
-            store, _, _ = next(rendezvous("env://", timeout=PATIENCE))
+            store = meet(world)
             # torchrun keeps the store when it starts the processes again, and the addresses of
             # those that have ended are still in it.
             store = PrefixStore(f"attempt {attempt()}", store)
@@ -98,6 +106,39 @@ def process_group(device: torch.device) -> Iterator[Group]:
             yield Group(rank(), world, watchdog)
         finally:
             dist.destroy_process_group()
+
+
+def meet(world: int) -> Any:
+    """The store that all processes of the launch share, once they are there.
+
+    Raises:
+        ZooError: some don't come within ``JOINING``.
+    """
+    place = f"{os.environ['MASTER_ADDR']}:{os.environ['MASTER_PORT']}"
+    told = f"rank {rank()} of {world} waits for the others at {place}"
+    met = threading.Event()
+
+    def tell() -> None:
+        seconds = FIRST_TOLD
+        while not met.wait(seconds):
+            minutes = JOINING.total_seconds() / 60
+            print(f"{told}, for {minutes:.0f} minutes at most", file=sys.stderr, flush=True)
+            seconds = TOLD_AGAIN
+
+    teller = threading.Thread(target=tell, daemon=True)
+    teller.start()
+    try:
+        store, _, _ = next(rendezvous("env://", timeout=JOINING))
+    except dist.DistError as error:
+        raise ZooError(
+            f"{told}, and they did not come within {JOINING}: start {world} processes with this "
+            "address, or unset WORLD_SIZE to train in one"
+        ) from error
+    finally:
+        met.set()
+        teller.join()
+    store.set_timeout(PATIENCE)
+    return store
 
 
 def processes_here(world: int) -> list[int]:

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: at once while nothing is at stake, after the current step while training."""
+"""Ctrl-C, SIGTERM, SIGHUP: at once while nothing is at stake, else after the current step."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any
 
 from zoo.launcher import is_first_process
 
-ENDING = (signal.SIGINT, signal.SIGTERM)  # Ctrl-C's, and what systems send
+# Ctrl-C's, what systems send, and what comes when a terminal goes away (Windows has no such signal).
+ENDING = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+)
 
 
 class Interrupted(KeyboardInterrupt):
@@ -25,7 +28,9 @@ class Interrupted(KeyboardInterrupt):
 
 
 class Interrupts:
-    """Catches SIGINT and SIGTERM while it is entered (in the main thread; elsewhere it can't).
+    """Catches the ``ENDING`` signals while it is entered (in the main thread; elsewhere it can't).
+
+    One that is ignored, as nohup has SIGHUP ignored, stays so.
 
     Outside ``deferred()`` a signal raises Interrupted at once; inside, it is only noted in
     ``pending``, so that a step or a save is finished, and a second Ctrl-C raises. While a module
@@ -39,7 +44,7 @@ class Interrupts:
 
     def __enter__(self) -> Interrupts:
         if threading.current_thread() is threading.main_thread():
-            for signum in ENDING:
+            for signum in heeded():
                 self._before[signum] = signal.signal(signum, self._caught)
         return self
 
@@ -71,10 +76,10 @@ class Interrupts:
 
 @contextmanager
 def ending_at_once() -> Iterator[None]:
-    """Inside, SIGINT and SIGTERM end the process, even where it waits in code of C."""
+    """Inside, the ``ENDING`` signals end the process, even where it waits in code of C."""
     before: dict[int, Any] = {}
     if threading.current_thread() is threading.main_thread():
-        before = {signum: signal.signal(signum, signal.SIG_DFL) for signum in ENDING}
+        before = {signum: signal.signal(signum, signal.SIG_DFL) for signum in heeded()}
     try:
         yield
     finally:
@@ -82,11 +87,17 @@ def ending_at_once() -> Iterator[None]:
             signal.signal(signum, handler)
 
 
+def heeded() -> list[int]:
+    """The ``ENDING`` signals that whoever started this process did not have ignored."""
+    return [signum for signum in ENDING if signal.getsignal(signum) is not signal.SIG_IGN]
+
+
 def tell(message: str) -> None:
     """Writes a line to standard error from within a signal handler, on the first process alone."""
     if is_first_process():
         above = "\r\x1b[2K" if os.isatty(2) else "\n"  # in place of a progress bar
-        os.write(2, f"{above}{message}\n".encode())
+        with suppress(OSError):  # nobody reads any more
+            os.write(2, f"{above}{message}\n".encode())
 
 
 def importing(frame: FrameType | None) -> bool:

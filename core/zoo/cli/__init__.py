@@ -25,7 +25,7 @@ from zoo.cli.arguments import Command, Formatter, Parser, add_commands
 from zoo.cli.text import count
 from zoo.errors import RecipeError, ZooError, did_you_mean
 from zoo.interrupts import Interrupted, Interrupts
-from zoo.launcher import is_first_process, rank
+from zoo.launcher import check_environment, is_first_process, rank
 from zoo.paths import cache_dir
 
 # Beware: once its module is imported, `list` is a command here and no longer the built-in type.
@@ -67,6 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     speak_utf8()
     try:
         with Interrupts(), plain_warnings():
+            check_environment()
             code = run_command(sys.argv[1:] if argv is None else argv)
             sys.stdout.flush()  # here, where a closed pipe can still be met quietly
             return code

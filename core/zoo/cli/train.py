@@ -21,6 +21,7 @@ from zoo.cli.arguments import (
 )
 from zoo.cli.text import size_of, table
 from zoo.errors import ZooError
+from zoo.lasting_streams import lasting_streams
 from zoo.launcher import attempt, is_first_process, launched
 from zoo.plugins import plugin_flags
 from zoo.run import open_run, refuse_used
@@ -56,6 +57,11 @@ def add_arguments(parser: Parser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    with lasting_streams():  # closing a terminal, or `| head`, must not end what is learnt
+        return train(args)
+
+
+def train(args: argparse.Namespace) -> int:
     if (args.recipe is None) == (args.resume is None):
         raise ZooError("name either a recipe or, with --resume, a run; see `zoo train --help`")
     if args.resume is not None and (args.set or args.out is not None):
