@@ -12,7 +12,7 @@ from typing import Any
 
 from zoo.launcher import is_first_process
 
-# Ctrl-C's, what systems send, and what comes when a terminal goes away (Windows has no such signal).
+# Ctrl-C's, what systems send, and what a terminal sends that goes away (not on Windows).
 ENDING = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 )
