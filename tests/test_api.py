@@ -5,10 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import torch
 from commands import inside, trained  # noqa: F401  (fixtures)
 
 import zoo
 from zoo.api import count_parameters
+from zoo.component import Component
+from zoo.dry_run import no_run
+from zoo.params import named_params
+from zoo.prepare import find_prepared
+from zoo.runs import runs_in
 
 DIMS = zoo.Dims(16, 2, 2, 8, 32, 257)
 
@@ -64,3 +70,32 @@ def test_build_needs_a_vocabulary() -> None:
 def test_parameters_are_counted_without_being_made() -> None:
     recipe = zoo.load_recipe("tiny.toml")
     assert count_parameters(recipe) == sum(p.numel() for p in zoo.build(recipe).parameters())
+
+
+def test_every_object_that_people_hold_shows_itself_in_one_line() -> None:
+    run = zoo.open_run("runs/tiny-1")
+    recipe = run.recipe
+    held = [
+        run,
+        run.checkpoint,
+        run.checkpoint.state,
+        run.checkpoint.header,
+        run.tokenizer,
+        recipe,
+        zoo.load_recipe("tiny.toml"),
+        no_run(recipe, "somewhere"),
+        find_prepared(zoo.load_recipe("tiny.toml")),
+        *runs_in(run.dir.parent),
+        *named_params(run.model),
+        zoo.registry(),
+        *zoo.registry().entries(),
+        zoo.Out(torch.zeros(2, 3, 4), {"balance": torch.zeros(100)}),
+        zoo.Seq.of_length(1000, torch.device("cpu")),
+        zoo.Registrar("mine", "0"),
+    ]
+    assert [shown for shown in map(repr, held) if "\n" in shown or len(shown) > 200] == []
+    assert repr(run) == f"<Run {str(run.dir)!r}, step 30>"
+    components = vars(recipe).values()
+    told = [repr(part) for part in components if isinstance(part, Component)]
+    assert len(told) == 4
+    assert [shown for shown in told if "\n" in shown or len(shown) > 600] == []

@@ -96,6 +96,9 @@ class Checkpoint:
     _files: dict[str, bytes]
     header: Header
 
+    def __repr__(self) -> str:
+        return f"<Checkpoint {str(self.folder)!r}>"
+
     @property
     def step(self) -> int:
         """After how many steps it was saved."""

@@ -89,8 +89,17 @@ class Component:
         return {"name": f"{self.entry.owner}:{self.entry.name}", **as_toml(self.options)}
 
     def __repr__(self) -> str:
-        options = "".join(f", {name}={value!r}" for name, value in self.options.items())
+        options = "".join(f", {name}={in_short(value)}" for name, value in self.options.items())
         return f"<{self.entry.kind} {self.name!r}{options}>"
+
+
+def in_short(value: Any) -> str:
+    """An option's value for people: of a component the name alone."""
+    if isinstance(value, Component):
+        return repr(value.name)
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(in_short, value))}]"
+    return repr(value)
 
 
 def reason(error: Exception) -> str:

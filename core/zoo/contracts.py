@@ -17,14 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import (
-    TYPE_CHECKING,
-    Annotated,
-    Any,
-    NamedTuple,
-    Protocol,
-    TypeVar,
-)
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, Protocol, TypeVar
 
 if TYPE_CHECKING:
     import numpy as np
@@ -113,6 +106,10 @@ class Out(NamedTuple):
     stats: Mapping[str, Tensor] = MappingProxyType({})
     carry: Mapping[str, Tensor] = MappingProxyType({})
 
+    def __repr__(self) -> str:
+        beside = [*self.losses, *self.stats, *self.carry]
+        return f"<Out {tuple(self.y.shape)}{''.join(f', {name}' for name in beside)}>"
+
 
 class Param(NamedTuple):
     """A parameter as an optimizer sees it.
@@ -128,6 +125,9 @@ class Param(NamedTuple):
     parts: tuple[int, ...] = ()
     lr: float = 1.0
     weight_decay: float = 1.0
+
+    def __repr__(self) -> str:
+        return f"<Param {self.name!r}, {self.role} {tuple(self.tensor.shape)}>"
 
 
 class Head(Protocol):
@@ -382,11 +382,7 @@ KINDS: dict[str, Kind] = {
             ("fan_in",),
         ),
         Kind(
-            "position",
-            Position,
-            ("dims",),
-            "tells tokens where they stand",
-            ("acts_on", "limit"),
+            "position", Position, ("dims",), "tells tokens where they stand", ("acts_on", "limit")
         ),
         Kind("attention", Attention, ("build",), "mixes tokens", ("accepts", "new_cache")),
         Kind("feedforward", FeedForward, ("build",), "transforms each token alone"),

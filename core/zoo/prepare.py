@@ -58,6 +58,10 @@ class TokenData:
     dir: Path
     key: str
 
+    def __repr__(self) -> str:
+        sizes = f"{len(self.train):,} tokens to train on, {len(self.valid):,} for validation"
+        return f"<TokenData {self.label!r}: {sizes}>"
+
 
 def prepare(
     recipe: Recipe, *, tokenizer: Tokenizer | None = None, key: str | None = None

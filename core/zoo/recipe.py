@@ -89,6 +89,9 @@ class Recipe:
     generate: GenerateOptions
     params: tuple[ParamRule, ...] = ()
 
+    def __repr__(self) -> str:
+        return f"<Recipe {str(self.file)!r}, {self.total_steps:,} steps>"
+
     @property
     def total_steps(self) -> int:
         """Number of updates of the run."""

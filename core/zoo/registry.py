@@ -150,6 +150,9 @@ class Registrar:
     aliases: tuple[str, ...] = ()
     entries: list[Entry] = field(default_factory=list)
 
+    def __repr__(self) -> str:
+        return f"<Registrar of {self.owner!r}, {len(self.entries)} components>"
+
     def add(self, kind: str, name: str, factory: Factory[Any]) -> None:
         """Offers a component of any kind.
 
@@ -241,6 +244,9 @@ class Registry:
         self.failures: list[Failure] = []
         self.files: list[str] = []
         """Local files that were loaded as plug-ins, as they were named."""
+
+    def __repr__(self) -> str:
+        return f"<Registry of {len(self.entries())} components>"
 
     def add(self, entries: Iterable[Entry]) -> None:
         """Takes over what a plug-in offers."""

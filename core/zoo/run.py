@@ -56,6 +56,9 @@ class RunInfo:
     world: int = 1
     lossy: bool = False
 
+    def __repr__(self) -> str:
+        return f"<RunInfo {str(self.dir)!r}, {self.total_steps:,} steps>"
+
 
 @dataclass
 class Run:
@@ -68,6 +71,9 @@ class Run:
     dir: Path
     checkpoint: Checkpoint
     summary: dict[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return f"<Run {str(self.dir)!r}, step {self.checkpoint.step:,}>"
 
     @cached_property
     def recipe(self) -> Recipe:

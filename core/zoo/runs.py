@@ -38,6 +38,9 @@ class RunState:
     owner: str | None
     reason: str
 
+    def __repr__(self) -> str:
+        return f"<RunState {str(self.dir)!r}, {self.state}, step {self.step:,}>"
+
     @property
     def resumable(self) -> bool:
         """Whether it can and should be gone on with."""

@@ -79,6 +79,9 @@ class Header(NamedTuple):
     shapes: dict[str, tuple[int, ...]]
     aliases: dict[str, str]
 
+    def __repr__(self) -> str:
+        return f"<Header of {len(self.shapes)} tensors>"
+
     @property
     def all_shapes(self) -> dict[str, tuple[int, ...]]:
         return {**self.shapes, **{name: self.shapes[of] for name, of in self.aliases.items()}}

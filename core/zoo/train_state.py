@@ -52,6 +52,9 @@ class TrainState:
     compiled: bool = False
     format: int = field(default=FORMAT)
 
+    def __repr__(self) -> str:
+        return f"<TrainState after step {self.step:,}>"
+
     def to_json(self) -> bytes:
         """The content of state.json.
 
