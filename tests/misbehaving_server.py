@@ -33,6 +33,7 @@ class Behaviour:
     newer: tuple[bytes, str] | None = None  # content and ETag, after the first such cut
     failures: int = 0  # requests answered with 503
     redirect: bool = False
+    stalls: list[threading.Event] = field(default_factory=list)  # bodies that pause half-way
     asked: list[tuple[str, str]] = field(default_factory=list)  # (path, range)
 
 
@@ -87,7 +88,12 @@ class Handler(BaseHTTPRequestHandler):
         if does.drops and asked != "bytes=0-0":
             body = body[: does.drops.pop(0)]
             does.content, does.etag = does.newer or (does.content, does.etag)
+        stall = does.stalls.pop(0) if does.stalls and asked != "bytes=0-0" else None
         with suppress(OSError):  # a client that has read enough hangs up
+            if stall is not None:
+                self.wfile.write(body[: len(body) // 2])
+                stall.wait(30)
+                body = body[len(body) // 2 :]
             self.wfile.write(body)
 
 

@@ -7,12 +7,16 @@ import random
 import socket
 import threading
 import time
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from commands import posix
 from misbehaving_server import CONTENT, SHA256, Behaviour, behaviour, server
 
 from zoo import download as downloading
+from zoo import lock
 from zoo.download import UnreachableError, download
 from zoo.errors import ZooError
 
@@ -101,18 +105,79 @@ def test_the_partial_file_of_a_killed_client_is_taken_over(
 ) -> None:
     path = tmp_path / "data.bin"
     tag = downloading._ask(f"{server}/data.bin").tag
-    killed = tmp_path / f"data.bin.{tag}.0123abcd.part"
-    killed.write_bytes(CONTENT[:1000])
-    alive = tmp_path / f"data.bin.{tag}.4567cdef.part"
-    alive.write_bytes(CONTENT[:2000])
+    for number, size in enumerate((500, 1000, 10)):
+        (tmp_path / f"data.bin.{tag}.{number:08x}.part").write_bytes(CONTENT[:size])
+    alive = lock.take(tmp_path / f"data.bin.{tag}.4567cdef.part")
+    assert alive is not None
+    alive.write(CONTENT[:2000])
     long_ago = time.time() - 3600
-    os.utime(killed, (long_ago, long_ago))
+    os.utime(alive.path, (long_ago, long_ago))
     behaviour.asked.clear()
 
     download(f"{server}/data.bin", path)
     assert transfers(behaviour) == [f"bytes=1000-{len(CONTENT) - 1}"]
     assert path.read_bytes() == CONTENT
-    assert names(tmp_path) == ["data.bin", alive.name]
+    assert names(tmp_path) == ["data.bin", alive.path.name]
+    assert alive.path.read_bytes() == CONTENT[:2000]
+    alive.remove()
+
+
+def until(holds: Callable[[], bool]) -> None:
+    give_up = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < give_up
+        time.sleep(0.005)
+
+
+def test_a_client_that_was_suspended_writes_to_nothing_that_is_verified(
+    server: str, behaviour: Behaviour, tmp_path: Path
+) -> None:
+    path, goes_on = tmp_path / "data.bin", threading.Event()
+    behaviour.stalls = [goes_on]
+    suspended = threading.Thread(target=download, args=(f"{server}/data.bin", path))
+    suspended.start()
+    until(lambda: any(file.stat().st_size for file in tmp_path.glob("*.part")))
+    (partial,) = tmp_path.glob("*.part")
+    long_ago = time.time() - 3600
+    os.utime(partial, (long_ago, long_ago))
+
+    download(f"{server}/data.bin", path)
+    verified = path.open("rb")
+    goes_on.set()
+    suspended.join()
+    with verified:
+        assert verified.read() == CONTENT
+    assert path.read_bytes() == CONTENT
+    assert names(tmp_path) == ["data.bin"]
+
+
+def test_without_locks_no_client_goes_on_with_what_another_may_still_write(
+    server: str, behaviour: Behaviour, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lock, "_try_lock", lambda _: None)
+    tag = downloading._ask(f"{server}/data.bin").tag
+    other = tmp_path / f"data.bin.{tag}.0123abcd.part"
+    other.write_bytes(CONTENT[:1000])
+    behaviour.asked.clear()
+    download(f"{server}/data.bin", tmp_path / "data.bin")
+    assert transfers(behaviour) == [f"bytes=0-{len(CONTENT) - 1}"]
+    assert (tmp_path / "data.bin").read_bytes() == CONTENT
+    assert other.read_bytes() == CONTENT[:1000]
+
+
+@posix
+def test_a_lock_that_was_lost_with_its_folder_takes_no_other_s_file_along(tmp_path: Path) -> None:
+    path = tmp_path / "folder" / "lock"
+    path.parent.mkdir()
+    with ExitStack() as held:
+        first = held.enter_context(lock.only_this(path, "it"))
+        assert first.is_there
+        path.parent.rename(tmp_path / "away")
+        path.parent.mkdir()
+        with lock.only_this(path, "it"):
+            assert not first.is_there
+            held.close()
+            assert lock.owner_of(path) is not None
 
 
 def test_a_new_version_is_not_joined_to_the_beginning_of_an_old_one(

@@ -132,21 +132,24 @@ OF_PREPARING = [
     Removal(LOCK, "        return False if error.errno in TAKEN else None", "        return None"),
 ]
 OF_DOWNLOADS = [
-    Removal(DOWNLOAD, "        os.fsync(file.fileno())", "        pass"),
+    Removal(DOWNLOAD, "    os.fsync(file.fileno())", "    pass"),
     Removal(DOWNLOAD, "    sync_dir(path.parent)", "    pass"),
     Removal(
         DOWNLOAD, "        make_folder(path.parent)", "        path.parent.mkdir(exist_ok=True)"
     ),
-    Removal(DOWNLOAD, "        os.replace(partial, path)", "        shutil.copy(partial, path)"),
+    Removal(
+        DOWNLOAD,
+        "        os.replace(partial.path, path)",
+        "        shutil.copy(partial.path, path)",
+    ),
     Removal(DOWNLOAD, "            if arrived != length or", "            if"),
     Removal(DOWNLOAD, " or expected not in (None, digest):", ":"),
     Removal(DOWNLOAD, "        if now != remote:", "        if False:"),
     Removal(DOWNLOAD, "        if position > start:", "        if False:"),
     Removal(DOWNLOAD, "int(linked) != length:", "False:"),
-    Removal(
-        DOWNLOAD, "            candidate.rename(own)\n", "            shutil.copy(candidate, own)\n"
-    ),
-    Removal(DOWNLOAD, "        if free < length - have:", "        if False:"),
+    Removal(LOCK, "            if self.is_there:\n", "            if True:\n"),
+    Removal(LOCK, "fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)", "pass"),
+    Removal(DOWNLOAD, "    if free < length - have:", "    if False:"),
 ]
 OF_RUNS = [
     Removal(

@@ -18,10 +18,11 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from email.message import Message
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
 from zoo.errors import ZooError
+from zoo.lock import Lock, take
 from zoo.paths import make_folder, sync_dir
 from zoo.progress import amount, track
 
@@ -29,7 +30,6 @@ CONNECT_SECONDS = 5.0  # in all, name resolution included
 ADDRESS_SECONDS = 2.0  # for one of a host's addresses, so that broken IPv6 leaves time for IPv4
 READ_SECONDS = 20.0
 PAUSES = (0.5, 1.0, 2.0)  # before trying again, while nothing new arrives
-ABANDONED_SECONDS = 60.0  # longer than a client that is alive leaves its partial file untouched
 CHUNK = 1 << 18
 
 
@@ -55,10 +55,10 @@ def download(url: str, path: Path, *, first: int | None = None) -> None:
     """Downloads ``url``, or only its ``first`` bytes, to ``path``.
 
     Until it is whole and verified, the file has another name beside ``path`` that ends in
-    ``.part``; an interrupted download goes on from there. The length is always verified, the
-    content wherever the whole file is taken and the server states a SHA-256 (``X-Linked-Etag``, as
-    the Hugging Face hub does). Proxies are taken from the environment; ``ZOO_OFFLINE=1`` stands for
-    having no network.
+    ``.part``; an interrupted download goes on from there (on file systems that have locks). The
+    length is always verified, the content wherever the whole file is taken and the server states a
+    SHA-256 (``X-Linked-Etag``, as the Hugging Face hub does). Proxies are taken from the
+    environment; ``ZOO_OFFLINE=1`` stands for having no network.
 
     Raises UnreachableError where there is no way to the file now (within about five seconds if
     there is no network at all), ZooError where what came isn't what was stated or the disk is full.
@@ -67,43 +67,40 @@ def download(url: str, path: Path, *, first: int | None = None) -> None:
     length = min(first or remote.length, remote.length)
     try:
         make_folder(path.parent)
-        with _partial_file(path, remote.tag) as partial:
-            digest = _fill(partial, url, remote, length)
+        with _partial_file(path, remote.tag) as partial, _opened(partial) as file:
+            digest = _fill(file, path.parent, url, remote, length)
             expected = remote.sha256 if length == remote.length else None
-            arrived = partial.stat().st_size
+            arrived = file.tell()
             if arrived != length or expected not in (None, digest):
-                partial.unlink()
+                file.truncate(0)
                 raise ZooError(
                     f"{url}: {arrived} bytes with the SHA-256 {digest} arrived, but {length} bytes "
                     f"with {expected or 'any'} are stated; they were thrown away, try again"
                 )
-            _give_name(partial, path)
     except OSError as error:
         raise ZooError(f"{path}: can't be written ({error.strerror or error})") from error
 
 
-def _fill(partial: Path, url: str, remote: Remote, length: int) -> str:
+def _fill(file: BinaryIO, folder: Path, url: str, remote: Remote, length: int) -> str:
     """Appends what is missing of the first ``length`` bytes; the SHA-256 of them all."""
     digest = hashlib.sha256()
-    with partial.open("a+b") as file:
-        file.seek(0)
-        while chunk := file.read(CHUNK):
+    while chunk := file.read(CHUNK):
+        digest.update(chunk)
+    have = file.tell()
+    free = shutil.disk_usage(folder).free
+    if free < length - have:
+        raise ZooError(
+            f"{folder}: {amount(length - have, 'B')} are to be downloaded, but only "
+            f"{amount(free, 'B')} are free; make room, or set ZOO_CACHE to a larger disk"
+        )
+    label = f"downloading {url.rpartition('/')[2]}"
+    with track(label, total=length, unit="B", done=have) as advance:
+        for chunk in _persistently(url, remote, have, length):
+            file.write(chunk)
             digest.update(chunk)
-        have = file.tell()
-        free = shutil.disk_usage(partial.parent).free
-        if free < length - have:
-            raise ZooError(
-                f"{partial.parent}: {amount(length - have, 'B')} are to be downloaded, but only "
-                f"{amount(free, 'B')} are free; make room, or set ZOO_CACHE to a larger disk"
-            )
-        label = f"downloading {url.rpartition('/')[2]}"
-        with track(label, total=length, unit="B", done=have) as advance:
-            for chunk in _persistently(url, remote, have, length):
-                file.write(chunk)
-                digest.update(chunk)
-                advance(len(chunk))
-        file.flush()
-        os.fsync(file.fileno())
+            advance(len(chunk))
+    file.flush()
+    os.fsync(file.fileno())
     return digest.hexdigest()
 
 
@@ -268,53 +265,90 @@ def _network(url: str) -> Iterator[None]:
 
 
 @contextmanager
-def _partial_file(path: Path, tag: str) -> Iterator[Path]:
-    """A name for this client alone, with what an earlier attempt left behind already in it.
+def _partial_file(path: Path, tag: str) -> Iterator[Lock]:
+    """A file beside ``path`` for this client alone, to which ``path``'s name is given in the end.
 
-    Leftovers are taken over by renaming, which only one of several clients can do, so that none
-    ever write to the same file. If the block fails, the file becomes a leftover itself.
+    The client holds a lock on it until then, even while it is suspended, so that nobody else
+    writes to it. In it may be what an earlier client left behind: one that has given up, or died,
+    and so holds no lock. If the block fails, the file becomes such a leftover itself.
     """
-    leftover = path.with_name(f"{path.name}.{tag}.part")
-    own = path.with_name(f"{path.name}.{tag}.{os.urandom(4).hex()}.part")
-    killed = [file for file in _abandoned(path) if file.name.startswith(f"{path.name}.{tag}.")]
-    for candidate in (leftover, *killed):
-        try:
-            candidate.rename(own)
-            break
-        except OSError:  # there is none, or another client was faster
-            continue
-    own.touch()
+    partial = _leftover(path, tag) or _new(path, tag)
     try:
-        yield own
-        for file in _abandoned(path):
-            file.unlink(missing_ok=True)
-    finally:
-        if _size(own) > _size(leftover):
-            os.replace(own, leftover)
-        own.unlink(missing_ok=True)
+        yield partial
+    except BaseException:
+        if partial.works and os.fstat(partial.handle).st_size:
+            partial.close()
+        else:
+            partial.remove()
+        raise
+    _give_name(partial, path)
+    _remove_leftovers(path)
 
 
-def _abandoned(path: Path) -> list[Path]:
-    """Partial files that nobody has written to for a while: their clients were killed."""
+@contextmanager
+def _opened(partial: Lock) -> Iterator[BinaryIO]:
+    """The locked file, at its beginning; what is written reaches it at the end of the block."""
+    with open(partial.handle, "r+b", closefd=False) as file:
+        yield file
+
+
+def _leftover(path: Path, tag: str) -> Lock | None:
+    """The largest partial file of this version that nobody holds, now locked."""
+    found = [file for file in _partial_files(path) if file.name.startswith(f"{path.name}.{tag}.")]
+    for file in sorted(found, key=_size, reverse=True):
+        if (lock := _take_leftover(file)) is not None:
+            return lock
+    return None
+
+
+def _take_leftover(file: Path) -> Lock | None:
+    """The lock on a partial file, None where its client lives, or nobody can tell."""
+    try:
+        lock = take(file)
+    except OSError:  # another user's
+        return None
+    if lock is not None and not lock.works:
+        lock.close()
+        return None
+    return lock
+
+
+def _new(path: Path, tag: str) -> Lock:
+    """A partial file of a name that no other client has."""
+    while True:
+        lock = take(path.with_name(f"{path.name}.{tag}.{os.urandom(4).hex()}.part"))
+        if lock is not None:  # else another client took it for a leftover, before it was locked
+            return lock
+
+
+def _remove_leftovers(path: Path) -> None:
+    """Removes the partial files that nobody holds."""
+    for file in _partial_files(path):
+        if (lock := _take_leftover(file)) is not None:
+            lock.remove()
+
+
+def _partial_files(path: Path) -> list[Path]:
     names = re.compile(re.escape(path.name) + r"\.[0-9a-f.]+\.part")
-    before = time.time() - ABANDONED_SECONDS
-    found = []
-    for file in sorted(path.parent.iterdir()):
-        with suppress(FileNotFoundError):
-            if names.fullmatch(file.name) and file.stat().st_mtime < before:
-                found.append(file)
-    return found
+    return [file for file in path.parent.iterdir() if names.fullmatch(file.name)]
 
 
 def _size(file: Path) -> int:
-    return file.stat().st_size if file.exists() else 0
+    with suppress(FileNotFoundError):  # its client has just finished it
+        return file.stat().st_size
+    return 0
 
 
-def _give_name(partial: Path, path: Path) -> None:
+def _give_name(partial: Lock, path: Path) -> None:
+    """Names the verified file while it is held, but on Windows, where nothing open is renamed."""
+    if os.name != "posix":
+        partial.close()
     try:
-        os.replace(partial, path)
+        os.replace(partial.path, path)
     except PermissionError:  # Windows, where another client was faster and it is being read
         if not path.exists():
             raise
-        partial.unlink()
+    finally:
+        if os.name == "posix":
+            partial.close()
     sync_dir(path.parent)

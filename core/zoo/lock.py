@@ -26,7 +26,7 @@ def only_one(path: Path, waiting: str) -> Iterator[bool]:
     Yields False, without having locked anything, on file systems that have no locks.
     """
     said = False
-    while (lock := _take(path)) is None:
+    while (lock := take(path)) is None:
         if not said:
             print(waiting, file=sys.stderr, flush=True)
         said = True
@@ -36,21 +36,21 @@ def only_one(path: Path, waiting: str) -> Iterator[bool]:
 
 
 @contextmanager
-def only_this(path: Path, what: str) -> Iterator[None]:
+def only_this(path: Path, what: str) -> Iterator[Lock]:
     """Like ``only_one``, but who finds it taken is refused.
 
     Raises:
         ZooError: says which process has ``what``.
     """
     for _ in range(TRIES):  # as ``owner_of`` takes it for a moment
-        if (lock := _take(path)) is not None:
+        if (lock := take(path)) is not None:
             break
         time.sleep(POLL_SECONDS)
     else:
         raise ZooError(f"{what} is in use by {owner_of(path) or 'another process'}")
     with lock:
         lock.write(f"process {os.getpid()} on {socket.gethostname()}\n".encode())
-        yield
+        yield lock
 
 
 def owner_of(path: Path) -> str | None:
@@ -70,7 +70,7 @@ def owner_of(path: Path) -> str | None:
 
 
 class Lock:
-    """A lock that is held on a file, or would be if the file system had any."""
+    """A lock that is held on a file, or would be if the file system had any (see ``works``)."""
 
     def __init__(self, path: Path, handle: int, works: bool) -> None:
         self.path, self.handle, self.works = path, handle, works
@@ -80,23 +80,38 @@ class Lock:
         os.ftruncate(self.handle, 0)
         os.write(self.handle, about)
 
+    @property
+    def is_there(self) -> bool:
+        """Whether the locked file is still the one at ``path``, not moved, replaced or removed."""
+        return _is_at(self.handle, self.path)
+
+    def close(self) -> None:
+        """Lets go of the lock; the file stays."""
+        os.close(self.handle)
+
+    def remove(self) -> None:
+        """Removes the file, unless it is another's by now, and lets go of the lock."""
+        if os.name == "posix":
+            if self.is_there:
+                self.path.unlink(missing_ok=True)  # while held: afterwards it may be someone else's
+            self.close()
+        else:
+            self.close()
+            with suppress(OSError):  # someone else has it open
+                self.path.unlink(missing_ok=True)
+
     def __enter__(self) -> Lock:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if os.name == "posix":
-            self.path.unlink(missing_ok=True)  # while held: afterwards it may be someone else's
-            os.close(self.handle)
-        else:
-            os.close(self.handle)
-            with suppress(OSError):  # someone else has it open
-                self.path.unlink(missing_ok=True)
+        self.remove()
 
 
-def _take(path: Path) -> Lock | None:
-    """The lock, if it could be had at once."""
+def take(path: Path) -> Lock | None:
+    """The lock on a file, which is made where there is none, or None if another holds it."""
     while True:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        binary = getattr(os, "O_BINARY", 0)  # Windows
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | binary, 0o666)
         state = _try_lock(handle)
         # Its owner may have removed the file since it was opened: then this is nobody's lock.
         if state is None or (state and _is_at(handle, path)):
