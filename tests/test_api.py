@@ -14,7 +14,6 @@ from zoo.component import Component
 from zoo.dry_run import no_run
 from zoo.params import named_params
 from zoo.prepare import find_prepared
-from zoo.runs import runs_in
 
 DIMS = zoo.Dims(16, 2, 2, 8, 32, 257)
 
@@ -85,7 +84,8 @@ def test_every_object_that_people_hold_shows_itself_in_one_line() -> None:
         zoo.load_recipe("tiny.toml"),
         no_run(recipe, "somewhere"),
         find_prepared(zoo.load_recipe("tiny.toml")),
-        *runs_in(run.dir.parent),
+        *zoo.runs(),
+        run.loss("One day"),
         *named_params(run.model),
         zoo.registry(),
         *zoo.registry().entries(),

@@ -18,7 +18,7 @@ from commands import RECIPE, error_of, inside, output_of, posix, started, traine
 from small_runs import losses
 
 import zoo
-from zoo import checkpoint
+from zoo import checkpoint, run_states
 from zoo.cli import main
 from zoo.compare_runs import component_of, first_difference
 from zoo.errors import ZooError
@@ -79,14 +79,14 @@ def test_one_strange_run_hides_no_other(
     Path("runs/one/summary.json").write_text("[]")
     assert {run["step"] for run in listed(capsys).values()} == {2}
 
-    plain = zoo.runs.state_of
+    plain = run_states.state_of
 
     def state_of(run: Path) -> Any:
         if run.name == "one":
             raise PermissionError(errno.EACCES, "Permission denied", str(run))
         return plain(run)
 
-    monkeypatch.setattr("zoo.runs.state_of", state_of)
+    monkeypatch.setattr("zoo.run_states.state_of", state_of)
     states = {name: run["state"] for name, run in listed(capsys).items()}
     assert states == {"runs/one": "unreadable", "runs/two": "finished"}
     assert "one: Permission denied" in output_of(capsys, "runs")

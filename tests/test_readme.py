@@ -57,7 +57,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "recipes/tinystories.toml").write_text(SMALLER, encoding="utf-8")
     plugin = next(block for block in blocks("python") if "zoo_register" in block)
     (folder / "my_norms.py").write_text(plugin, encoding="utf-8")
-    (folder / "stories.txt").write_text(README, encoding="utf-8")
+    for name in ("stories.txt", "README.md"):
+        (folder / name).write_text(README, encoding="utf-8")
     return folder
 
 
@@ -98,8 +99,8 @@ def test_the_plug_in_is_short() -> None:
     assert len([line for line in plugin.splitlines() if line.strip()]) <= 20
 
 
-def test_python_examples_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(ROOT)
+def test_python_examples_run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
     results = doctest.testfile(str(ROOT / "README.md"), module_relative=False)
     assert results.attempted > 3
     assert results.failed == 0

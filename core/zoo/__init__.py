@@ -30,7 +30,7 @@ from zoo.contracts import (
     ref,
 )
 from zoo.errors import Problem, RecipeError, ZooError
-from zoo.plugins import hookimpl, registry
+from zoo.plugins import hookimpl, load_plugin, registry
 from zoo.registry import Registrar, Registry
 from zoo.values import AnyFloat
 
@@ -38,7 +38,9 @@ if TYPE_CHECKING:
     from zoo.api import build, load_tokenizer, make
     from zoo.recipe import check, load_recipe
     from zoo.run import RunInfo, open_run
+    from zoo.run_states import RunState, runs
     from zoo.runner import train
+    from zoo.scoring import TextLoss
     from zoo.seq import Seq
 
     __version__: str
@@ -66,14 +68,17 @@ __all__ = [
     "Registrar",
     "Registry",
     "RunInfo",
+    "RunState",
     "Sampler",
     "Scheduler",
     "Seq",
+    "TextLoss",
     "Tokenizer",
     "ZooError",
     "build",
     "check",
     "hookimpl",
+    "load_plugin",
     "load_recipe",
     "load_tokenizer",
     "make",
@@ -81,19 +86,23 @@ __all__ = [
     "per_layer",
     "ref",
     "registry",
+    "runs",
     "train",
 ]
 
 # What needs torch is imported on first use, so that `import zoo` and `zoo --help` are quick.
 _LAZY = {
     "RunInfo": "zoo.run",
+    "RunState": "zoo.run_states",
     "Seq": "zoo.seq",
+    "TextLoss": "zoo.scoring",
     "build": "zoo.api",
     "check": "zoo.recipe",
     "load_recipe": "zoo.recipe",
     "load_tokenizer": "zoo.api",
     "make": "zoo.api",
     "open_run": "zoo.run",
+    "runs": "zoo.run_states",
     "train": "zoo.runner",
 }
 

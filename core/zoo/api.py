@@ -62,19 +62,22 @@ def make(kind: str, name: str, *given: Any, **options: Any) -> Any:
     return component(*given)
 
 
-def build(recipe: Recipe, vocab_size: int | None = None) -> Decoder:
-    """The untrained model that a recipe describes, on the CPU.
+def build(recipe: Recipe | str | Path, vocab_size: int | None = None) -> Decoder:
+    """The untrained model that a recipe, or the file of one, describes, on the CPU.
 
     ``vocab_size`` is needed where the tokenizer learns it from the text.
 
     >>> import zoo
-    >>> recipe = zoo.load_recipe("recipes/smoke.toml")
-    >>> zoo.build(recipe).dims.vocab_size
+    >>> zoo.build("recipes/smoke.toml").dims.vocab_size
     512
 
     Raises:
         ZooError: the size of the vocabulary isn't known, or sizes don't fit together.
+        RecipeError: everything that is wrong with the file.
     """
+    from zoo.recipe import recipe_of
+
+    recipe = recipe_of(recipe)
     if vocab_size is None:
         vocab_size = recipe.tokenizer().vocab_size
     if vocab_size is None:

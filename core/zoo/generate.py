@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from zoo.api import make
 from zoo.compiled_step import CompiledSteps
 from zoo.context import Context
-from zoo.contracts import Sampler, Tokenizer
+from zoo.contracts import Make, Sampler, Tokenizer
 from zoo.decoding import pack
 from zoo.errors import ZooError
 from zoo.model import Decoder
 from zoo.parts import derived_seed
 
 DEFAULT_NEW_TOKENS = 256
+
+WORDS = {"top_k": "k", "temperature": "value", "top_p": "p"}
+"""The samplers that a word of a command or of a call asks for, and which option that word sets."""
 
 
 def stream(
@@ -39,20 +43,52 @@ def stream(
     a function of (seed, row). Compiled ``steps`` are used if there are any for so many rows.
 
     Raises:
-        ZooError: at once, for a prompt that can't be encoded, or for no tokens; later, where the
-            samplers leave nothing to draw.
+        ZooError: at once, for a prompt that can't be encoded, or for no prompts or tokens; later,
+            where the samplers leave nothing to draw.
     """
     if max_new_tokens < 1:
         raise ZooError(f"max_new_tokens = {max_new_tokens}: at least 1 is needed")
     ids = [[tokenizer.eot, *encoded(prompt, tokenizer)] for prompt in prompts]
+    if not ids:
+        raise ZooError("no prompt to continue")
     return stream_texts(model, tokenizer, ids, samplers, max_new_tokens, seed, stop, steps)
 
 
-def encoded(prompt: str, tokenizer: Tokenizer) -> list[int]:
+def encoded(text: str, tokenizer: Tokenizer, what: str = "prompt") -> list[int]:
+    """The ids of a text. Raises ZooError for none, or one that the tokenizer can't encode."""
+    if not isinstance(text, str):
+        raise ZooError(f"the {what} must be a string, not {text!r}")
     try:
-        return [int(token) for token in tokenizer.encode(prompt)]
+        return [int(token) for token in tokenizer.encode(text)]
     except ValueError as error:
-        raise ZooError(f"the prompt can't be encoded: {error}") from error
+        raise ZooError(f"the {what} can't be encoded: {error}") from error
+
+
+def chosen_samplers(
+    chain: Sequence[Make[Sampler]], words: Mapping[str, float | None]
+) -> list[Sampler]:
+    """A recipe's chain as words change it, those of ``WORDS``; None leaves it as it is.
+
+    What a word asks for takes the place of the chain's sampler of that name, or else comes after
+    the chain; the others stay.
+
+    Raises:
+        ZooError: a value that doesn't fit.
+    """
+    asked: dict[str, Sampler] = {}
+    for name, option in WORDS.items():
+        value = words.get(name)
+        if value is None:
+            continue
+        try:
+            asked[name] = make("sampler", name, **{option: value})
+        except ZooError as error:
+            raise ZooError(
+                f"{name} = {value!r}: {str(error).removeprefix(f'{option}: ')}"
+            ) from None
+    own: Any = chain
+    chosen = [asked.get(component.entry.name) or component() for component in own]
+    return chosen + [sampler for sampler in asked.values() if sampler not in chosen]
 
 
 def stream_texts(

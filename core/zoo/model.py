@@ -234,8 +234,12 @@ class Decoder(nn.Module):
         Targets (B, T) are the next tokens, −1 where there is none to predict.
 
         Raises:
-            ValueError: more tokens than ``max_seq_len``.
+            ValueError: ids or targets of another shape, or more tokens than ``max_seq_len``.
         """
+        check_ids(ids)
+        if targets is not None and targets.shape != ids.shape:
+            wanted = f"the shape of the ids, {tuple(ids.shape)}, is expected"
+            raise ValueError(f"targets of shape {tuple(targets.shape)}: {wanted}")
         if ids.shape[1] > self.dims.max_seq_len:
             raise ValueError(
                 f"{ids.shape[1]} tokens for a model of max_seq_len {self.dims.max_seq_len}"
@@ -256,8 +260,10 @@ class Decoder(nn.Module):
         """The next tokens' logits, (B, vocab_size), after adding ids (B, T) to the decoding state.
 
         Raises:
-            ValueError: more tokens than there are positions; ``zoo.context`` reads on beyond.
+            ValueError: ids of another shape, or more tokens than there are positions;
+                ``zoo.context`` reads on beyond.
         """
+        check_ids(ids)
         limit = None if torch.compiler.is_compiling() else self.position_limit  # it can't be told
         if limit is not None and state.longest + ids.shape[1] > limit:
             raise ValueError(f"this model's positions end at {limit} tokens")
@@ -302,6 +308,18 @@ class Decoder(nn.Module):
                 if out.stats:
                     stats[f"blocks.{layer}.{part}"] = out.stats
         return self.norm(x), losses, stats
+
+
+def check_ids(ids: Any) -> None:
+    """Raises ValueError for what isn't a tensor of ids, (B, T)."""
+    wanted = "integers (batch, tokens) are expected"
+    if not isinstance(ids, Tensor):
+        raise ValueError(f"ids of type {type(ids).__name__}: a tensor of {wanted}")
+    if ids.dim() != 2:
+        remedy = "; for one text write ids[None]" if ids.dim() == 1 else ""
+        raise ValueError(f"ids of shape {tuple(ids.shape)}: {wanted}{remedy}")
+    if ids.dtype not in (torch.int64, torch.int32):
+        raise ValueError(f"ids of type {ids.dtype}: {wanted}, such as torch.long")
 
 
 def checked_dims(

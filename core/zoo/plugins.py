@@ -82,6 +82,15 @@ def load_plugins(files: Sequence[str | Path] = ()) -> Registry:
     return registry()
 
 
+def load_plugin(path: str | Path) -> None:
+    """Loads the components of a Python file, as ``--plugin`` does.
+
+    Raises:
+        ZooError: it isn't there or doesn't load, or has changed since it was loaded.
+    """
+    load_plugins([path])
+
+
 def plugin_flags() -> str:
     """What a command must be given to load the same local files as this one, if any."""
     return "".join(f" --plugin {quoted(file)}" for file in registry().files)
@@ -149,9 +158,13 @@ def load_file(registry: Registry, path: Path) -> None:
     if not path.is_file():
         raise ZooError(f"{path}: no such file")
     full_path = path.resolve().as_posix()
-    if any(full_path in entry.aliases for entry in registry.entries()):
+    version = f"sha256:{digest(path.read_bytes())}"
+    loaded = {entry.version for entry in registry.entries() if full_path in entry.aliases}
+    if loaded - {version}:
+        raise ZooError(f"{path} has changed since it was loaded: start Python anew")
+    if loaded:
         return
-    registrar = Registrar(path.stem, f"sha256:{digest(path.read_bytes())}", (full_path,))
+    registrar = Registrar(path.stem, version, (full_path,))
     try:
         register(lambda: import_file(f"zoo_file_{digest(full_path.encode())}", path), registrar)
     except PluginError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ import zoo
 from zoo.component import Component, Resolver, as_toml, components_in
 from zoo.contracts import Make, Optimizer, Scheduler, Tokenizer, ref
 from zoo.document import DEFAULT_NAMES, FORMAT, Node, override, parse, read_chain
-from zoo.errors import Problem, RecipeError, did_you_mean
+from zoo.errors import Problem, RecipeError, ZooError, did_you_mean
 from zoo.plugins import registry as default_registry
 from zoo.registry import Entry, Registry, read_entry
 from zoo.settings import (
@@ -155,6 +156,20 @@ def load_recipe(
     if recipe is not None:
         dry_run(recipe, reader.refuse)
     return _if_right(recipe, problems)
+
+
+def recipe_of(recipe: Recipe | str | os.PathLike[str]) -> Recipe:
+    """A recipe, or the one in a file.
+
+    Raises:
+        ZooError: neither.
+        RecipeError: everything that is wrong with the file.
+    """
+    if isinstance(recipe, Recipe):
+        return recipe
+    if isinstance(recipe, (str, os.PathLike)):
+        return load_recipe(Path(recipe))
+    raise ZooError(f"expected a recipe or the path of one, not {recipe!r}")
 
 
 def parse_recipe(text: str, file: Path, registry: Registry | None = None) -> Recipe:

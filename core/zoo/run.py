@@ -18,12 +18,14 @@ from zoo.shell import quoted
 
 if TYPE_CHECKING:
     import torch
+    from torch import Tensor
 
     from zoo.checkpoint import Checkpoint
     from zoo.compiled_step import CompiledSteps
     from zoo.contracts import Sampler, Tokenizer
     from zoo.model import Decoder
     from zoo.recipe import Recipe
+    from zoo.scoring import TextLoss
 
 RUNS = Path("runs")
 LAYERS = 1000  # that a model may have without a tensor for each
@@ -91,7 +93,8 @@ class Run:
                 raise
             failed = "".join(f"; {failure}" for failure in registry().failures)
             raise ZooError(
-                f"{self.dir} was made with {lacking}: install it, or name its file with --plugin"
+                f"{self.dir} was made with {lacking}: install it, or name its file with --plugin "
+                f"(in Python, zoo.load_plugin)"
                 f"{failed}"
             ) from error
 
@@ -177,39 +180,73 @@ class Run:
         """What run.json says of where, with what and on which text the run was trained."""
         return table_in(self.dir / RUN_INFO)
 
+    def logits(self, ids: Any) -> Tensor:
+        """The model's float32 logits, (T, vocab_size) or (B, T, vocab_size), on the CPU.
+
+        ``ids`` are those of a text, (T,), or of several, (B, T): a list, an array or a tensor.
+        Nothing is put before them; documents of the training text begin after ``tokenizer.eot``.
+
+        Raises:
+            ZooError: no ids of the vocabulary, or more than the context holds.
+        """
+        from zoo.scoring import logits
+
+        return logits(self.model, ids)
+
+    def loss(self, text: str) -> TextLoss:
+        """How well the model predicts a text: −log p of every token, their mean, bits per byte.
+
+        Raises:
+            ZooError: a text of no tokens, or one that can't be encoded.
+        """
+        from zoo.scoring import text_loss
+
+        return text_loss(self.model, self.tokenizer, text)
+
     def generate(self, prompt: str = "", **options: Any) -> str:
         """The prompt continued; options as for ``stream``."""
         return prompt + "".join(text for _, text in self.stream([prompt], **options))
 
     def stream(
         self,
-        prompts: Sequence[str],
+        prompts: str | Sequence[str],
         *,
+        temperature: float | None = None,
+        top_k: int | None = None,
+        top_p: float | None = None,
         samplers: Sequence[Sampler] | None = None,
         max_new_tokens: int | None = None,
         seed: int = 0,
-        stop: Sequence[str] = (),
+        stop: str | Sequence[str] = (),
     ) -> Iterator[tuple[int, str]]:
-        """Continues the prompts as one batch, yielding (row, new text).
+        """Continues a prompt, or several as one batch, yielding (row, new text).
 
-        ``samplers`` defaults to the chain of the recipe's ``[generate]``, and ``max_new_tokens`` to
-        its number.
+        ``temperature``, ``top_k`` and ``top_p`` change the chain of samplers of the recipe's
+        ``[generate]`` as the command's flags do; ``samplers`` is a whole chain instead.
+        ``max_new_tokens`` defaults to the recipe's number. Text ends before a ``stop``, or the
+        first of several.
+
+        Raises:
+            ZooError: options that don't fit, or a prompt that can't be encoded.
         """
-        from zoo.generate import DEFAULT_NEW_TOKENS, stream
+        from zoo.generate import DEFAULT_NEW_TOKENS, chosen_samplers, stream
 
         settings = self.recipe.generate
+        words = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
+        if samplers is not None and any(value is not None for value in words.values()):
+            raise ZooError("samplers is a whole chain: put temperature, top_k and top_p into it")
         return stream(
             self.decoder,
             self.tokenizer,
-            prompts,
-            [make() for make in settings.samplers] if samplers is None else samplers,
+            [prompts] if isinstance(prompts, str) else prompts,
+            chosen_samplers(settings.samplers, words) if samplers is None else samplers,
             max_new_tokens=(
                 settings.max_new_tokens or DEFAULT_NEW_TOKENS
                 if max_new_tokens is None
                 else max_new_tokens
             ),
             seed=seed,
-            stop=stop,
+            stop=[stop] if isinstance(stop, str) else stop,
             steps=self.steps,
         )
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
 
@@ -18,22 +17,24 @@ from zoo.interrupts import Interrupts
 from zoo.launcher import attempt, launch_id
 from zoo.lock import only_this
 from zoo.prepare import TokenData, open_prepared, prepare
+from zoo.recipe import Recipe, recipe_of
 from zoo.run import LOCK, Run, new_run_dir, open_run, refuse_used, run_of_launch
 from zoo.session import Session
 from zoo.shell import quoted
 from zoo.trainer import Trainer
 
-if TYPE_CHECKING:
-    from zoo.recipe import Recipe
 
+def train(recipe: Recipe | str | Path, *, out: str | Path | None = None) -> Run:
+    """Trains what a recipe, or the file of one, describes.
 
-def train(recipe: Recipe, *, out: str | Path | None = None) -> Run:
-    """Trains what the recipe describes; the run goes to ``out``, else ``runs/<recipe>-<number>``.
+    The run goes to ``out``, else to ``runs/<recipe>-<number>``.
 
     Raises:
+        RecipeError: everything that is wrong with the file.
         ZooError: what the recipe asks for can't be had here, or the loss is no longer finite.
         Interrupted: after Ctrl-C or SIGTERM; the run was saved.
     """
+    recipe = recipe_of(recipe)
     folder = Path(out) if out is not None else None
     if attempt():  # torchrun started this anew: a run has begun, unless that went wrong too
         folder = folder or run_of_launch(launch_id())

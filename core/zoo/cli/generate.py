@@ -8,7 +8,7 @@ import os
 import random
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from zoo.cli.arguments import (
     Parser,
@@ -25,8 +25,6 @@ from zoo.run import RUNS, open_run
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from zoo.contracts import Sampler
-    from zoo.recipe import Recipe
     from zoo.run import Run
 
 USAGE = "[RUN] [options]"
@@ -118,7 +116,9 @@ def run(args: argparse.Namespace) -> int:
     seed = random.randrange(SEEDS) if args.seed is None else args.seed
     pieces = opened.stream(
         prompts,
-        samplers=chosen_samplers(args, opened.recipe),
+        temperature=args.temperature,
+        top_k=args.top_k,
+        top_p=args.top_p,
         max_new_tokens=args.max_new_tokens,
         seed=seed,
         stop=args.stop,
@@ -169,25 +169,6 @@ def compile_steps(opened: Run, rows: int) -> None:
 def looks_like_text(path: str) -> bool:
     """Whether this is words and no path: a prompt where the run was expected."""
     return len(path.split()) > 1 and not os.path.exists(path) and not os.path.exists(RUNS / path)
-
-
-def chosen_samplers(args: argparse.Namespace, recipe: Recipe) -> list[Sampler]:
-    """The recipe's chain with the samplers that flags ask for in the place of their namesakes."""
-    from zoo import make
-
-    flags = {
-        "top_k": {"k": args.top_k},
-        "temperature": {"value": args.temperature},
-        "top_p": {"p": args.top_p},
-    }
-    asked: dict[str, Sampler] = {
-        name: make("sampler", name, **options)
-        for name, options in flags.items()
-        if None not in options.values()
-    }
-    own: Any = recipe.generate.samplers
-    chain = [asked.get(component.entry.name) or component() for component in own]
-    return chain + [sampler for sampler in asked.values() if sampler not in chain]
 
 
 def print_header(opened: Run, seed: int) -> None:

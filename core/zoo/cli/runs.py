@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING
 
 from zoo.cli.arguments import Command, Parser, add_commands
 from zoo.cli.text import count, right, table
-from zoo.errors import ZooError
 from zoo.shell import quoted
 
 if TYPE_CHECKING:
-    from zoo.runs import RunState
+    from zoo.run_states import RunState
 
 USAGE = "[list [DIR] | check RUN]"
 EXAMPLES = """\
@@ -57,11 +56,9 @@ def add_check_arguments(parser: Parser) -> None:
 
 
 def run_list(args: argparse.Namespace) -> None:
-    from zoo.runs import runs_in
+    from zoo.run_states import runs
 
-    if not args.dir.is_dir() and args.dir != Path("runs"):
-        raise ZooError(f"{args.dir}: no such folder")
-    found = runs_in(args.dir)
+    found = runs(args.dir)
     if args.json:
         print(json.dumps([{**asdict(run), "dir": str(run.dir)} for run in found], indent=2))
         return
@@ -85,7 +82,7 @@ def row(run: RunState) -> tuple[str, ...]:
 
 def run_check(args: argparse.Namespace) -> int:
     from zoo.run import find_run
-    from zoo.runs import check
+    from zoo.run_states import check
 
     run = find_run(args.path)
     checked = list(check(run))

@@ -12,7 +12,7 @@ from zoo import checkpoint
 from zoo.errors import ZooError
 from zoo.lock import owner_of
 from zoo.records import records_in, table_in
-from zoo.run import LOCK, SUMMARY
+from zoo.run import LOCK, RUNS, SUMMARY
 
 
 @dataclass(frozen=True)
@@ -47,10 +47,17 @@ class RunState:
         return self.state in ("interrupted", "failed", "killed") and self.step > 0
 
 
-def runs_in(folder: Path) -> list[RunState]:
-    """All runs in a folder, the one that was written to last at the end."""
+def runs(dir: str | Path = RUNS) -> list[RunState]:
+    """All runs in a folder, the one that was written to last at the end.
+
+    Raises:
+        ZooError: no such folder, unless it is ``runs/``, which is made with the first run.
+    """
+    folder = Path(dir)
     if not folder.is_dir():
-        return []
+        if folder == RUNS:
+            return []
+        raise ZooError(f"{folder}: no such folder")
     states = []
     for path in sorted(folder.iterdir()):
         try:
