@@ -36,13 +36,13 @@ MANIFEST, STATE = "core/zoo/manifest.py", "core/zoo/train_state.py"
 OF_CHECKPOINTS = [
     Removal(
         PATHS,
-        "        os.fsync(handle)\n    finally:\n        os.close(handle)\n\n\n@",
-        "    finally:\n        os.close(handle)\n\n\n@",
+        "        left = left[os.write(handle, left) :]\n    os.fsync(handle)\n",
+        "        left = left[os.write(handle, left) :]\n",
     ),
     Removal(
         PATHS,
-        "            left = left[os.write(handle, left) :]",
-        "            os.write(handle, left); left = left[:0]",
+        "        left = left[os.write(handle, left) :]\n",
+        "        os.write(handle, left); left = left[:0]\n",
     ),
     Removal(
         PATHS,
@@ -174,6 +174,12 @@ OF_RUNS = [
     ),
     Removal("core/zoo/run.py", "            sync_dir(RUNS)\n", "            pass\n"),
     Removal("plugins/zoo_builtin/observers/jsonl.py", ' and record["step"] <= step', ""),
+    Removal(
+        "plugins/zoo_builtin/observers/jsonl.py",
+        "            while self._unwritten:",
+        "            if self._unwritten:",
+    ),
+    Removal(SESSION, "                overwrite(path, told)", "                raise error"),
     Removal(
         "core/zoo/distributed.py",
         '        store = PrefixStore(f"attempt {attempt()}", store)\n',

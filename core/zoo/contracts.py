@@ -332,6 +332,8 @@ class Sampler(Protocol):
 class Observer(Protocol):
     """Watches a run on rank 0 and changes nothing. Implements any subset of these events.
 
+    An OSError, as of a full disk, is told and costs no run (but in ``run_started``).
+
     ``run`` is a ``zoo.RunInfo``: its folder, recipe, steps, schedule and size.
     ``record`` is the line that also goes to metrics.jsonl. In the order of the loop::
 

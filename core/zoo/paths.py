@@ -52,12 +52,29 @@ def write_new(path: Path, data: bytes) -> None:
     binary = getattr(os, "O_BINARY", 0)  # Windows
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | binary, 0o666)
     try:
-        left = memoryview(data)
-        while left:
-            left = left[os.write(handle, left) :]
-        os.fsync(handle)
+        write_all(handle, data)
     finally:
         os.close(handle)
+
+
+def overwrite(path: Path, data: bytes) -> None:
+    """Writes a text over that of a file, which a full disk allows. Spaces fill what was longer.
+
+    After a loss of power in between, the file may hold some of both.
+    """
+    handle = os.open(path, os.O_WRONLY | getattr(os, "O_BINARY", 0))
+    try:
+        write_all(handle, data.ljust(os.fstat(handle).st_size))
+    finally:
+        os.close(handle)
+
+
+def write_all(handle: int, data: bytes) -> None:
+    """Writes to an open file, durably."""
+    left = memoryview(data)
+    while left:
+        left = left[os.write(handle, left) :]
+    os.fsync(handle)
 
 
 @contextmanager

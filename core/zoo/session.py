@@ -20,7 +20,7 @@ from zoo.distributed import naming_the_lost
 from zoo.errors import ZooError
 from zoo.interrupts import Interrupted, Interrupts
 from zoo.launcher import launch_id
-from zoo.paths import write_atomically
+from zoo.paths import overwrite, write_atomically
 from zoo.plugins import plugin_flags
 from zoo.records import speakable, table_in
 from zoo.run import RUN_INFO, SUMMARY, Run, RunInfo, open_run
@@ -82,7 +82,11 @@ class Session:
         if self.first:
             self.write_metadata()
             self.write_summary(self.summary("running"))
-        self.notify("run_started")
+        try:
+            self.notify("run_started", forgiving=False)
+        except BaseException as error:
+            self.tell_how_it_ended("failed", str(error))
+            raise
         try:
             with naming_the_lost():
                 self.train(interrupts)
@@ -114,13 +118,19 @@ class Session:
 
     def ended(self, state: str, reason: str = "") -> None:
         """Tells the observers, and whoever looks at the folder, how it came out."""
+        summary = self.tell_how_it_ended(state, reason)
+        # On a full disk, what ended the run is what is to be told.
+        self.notify("run_ended", summary, told=state == "finished")
+
+    def tell_how_it_ended(self, state: str, reason: str = "") -> dict[str, Any]:
+        """Writes summary.json, as far as the disk lets it, and returns what stands there."""
         summary = self.summary(state)
         if reason:
             summary["reason"] = reason
         if self.first:
-            with suppress(OSError):  # on a full disk, what ended the run is what is to be told
+            with suppress(OSError):
                 self.write_summary(summary)
-        self.notify("run_ended", summary, forgiving=state != "finished")
+        return summary
 
     def evaluated(self, interrupts: Interrupts) -> bool:
         """Evaluates if that is due here and not done yet; False if a signal came in between."""
@@ -237,12 +247,24 @@ class Session:
             record["tokens_per_s"] = self.clock.rate()
         self.notify(method, record)
 
-    def notify(self, method: str, *given: Any, forgiving: bool = False) -> None:
-        """Calls a method of all observers; ``forgiving`` where a full disk is no news."""
+    def notify(self, method: str, *given: Any, forgiving: bool = True, told: bool = True) -> None:
+        """Calls a method of all observers.
+
+        A full disk costs what they write, not what is learnt: ``forgiving`` goes on, and that is
+        ``told``.
+        """
         for observer in self.observers:
-            if callable(hear := getattr(observer, method, None)):
-                with suppress(*([OSError] if forgiving else [])):
-                    hear(*given)
+            if not callable(hear := getattr(observer, method, None)):
+                continue
+            try:
+                hear(*given)
+            except OSError as error:
+                if not forgiving:
+                    raise
+                if told:
+                    where = error.filename or type(observer).__name__
+                    message = f"{where}: can't be written ({error.strerror or error}); going on"
+                    warnings.warn(message, stacklevel=2)
 
     def summary(self, state: str) -> dict[str, Any]:
         return {
@@ -296,8 +318,15 @@ class Session:
             warnings.warn(f"{told}: losses will agree within rounding alone", stacklevel=2)
 
     def write_summary(self, summary: dict[str, Any]) -> None:
-        told = json.dumps(speakable(summary), indent=2)
-        write_atomically(self.dir / SUMMARY, f"{told}\n".encode())
+        path = self.dir / SUMMARY
+        told = (json.dumps(speakable(summary), indent=2) + "\n").encode()
+        try:
+            write_atomically(path, told)
+        except OSError as error:
+            try:
+                overwrite(path, told)  # a full disk has room for what is there already
+            except OSError:
+                raise error from None
 
     def run(self) -> Run:
         """The finished run, opened."""

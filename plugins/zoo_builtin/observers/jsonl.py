@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Mapping
+from io import FileIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 from zoo.paths import write_atomically
 from zoo.records import METRICS, record_of, speakable
@@ -19,13 +20,15 @@ class JSONL:
     """Writes metrics.jsonl into the run's folder: one JSON object a line, flushed each time.
 
     A resumed run first cuts off what lies after the step it goes on from, so that no step stands
-    there twice. A number that is not finite becomes null, since JSON has no word for it.
+    there twice. A number that is not finite becomes null, since JSON has no word for it. What a
+    full disk has no room for is kept, and written before the next line or after the next save.
     """
 
     def __init__(self, run: RunInfo) -> None:
         self.run = run
         self.path = run.dir / METRICS
-        self._file: TextIO | None = None
+        self._file: FileIO | None = None
+        self._unwritten = b""
 
     def run_started(self) -> None:
         if self.path.exists():
@@ -34,7 +37,7 @@ class JSONL:
         elif self.run.start_step:
             told = f"{self.path} is gone, so it begins anew after step {self.run.start_step}"
             warnings.warn(told, stacklevel=2)
-        self._file = self.path.open("a", encoding="utf-8", newline="\n")
+        self._file = FileIO(self.path, "a")
 
     def step_ended(self, record: Mapping[str, Any]) -> None:
         self._write(record)
@@ -42,15 +45,24 @@ class JSONL:
     def eval_ended(self, record: Mapping[str, Any]) -> None:
         self._write(record)
 
+    def checkpoint_saved(self, path: Path) -> None:
+        self._write_out()  # so there is room again
+
     def run_ended(self, summary: Mapping[str, Any]) -> None:
         if self._file is not None:
-            self._file.close()
+            with self._file:
+                self._write_out()
 
     def _write(self, record: Mapping[str, Any]) -> None:
+        line = json.dumps(speakable(record), allow_nan=False)
+        self._unwritten += f"{line}\n".encode()
+        self._write_out()
+
+    def _write_out(self) -> None:
         assert self._file is not None, "a record before run_started"
         try:
-            self._file.write(json.dumps(speakable(record), allow_nan=False) + "\n")
-            self._file.flush()
+            while self._unwritten:  # a disk that fills up may take the first part of a line
+                self._unwritten = self._unwritten[self._file.write(self._unwritten) :]
         except OSError as error:
             error.filename = str(self.path)
             raise
