@@ -6,9 +6,13 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
+
+from zoo.paths import open_regular
 
 METRICS = "metrics.jsonl"  # a record a line
+LONGEST_LINE = 1 << 20  # bytes
+LARGEST_TABLE = 1 << 24
 
 
 def record_of(line: bytes) -> dict[str, Any] | None:
@@ -24,18 +28,51 @@ def record_of(line: bytes) -> dict[str, Any] | None:
 
 
 def records_in(run: Path) -> Iterator[dict[str, Any]]:
-    """The records in a run's metrics.jsonl."""
-    with (run / METRICS).open("rb") as lines:
-        yield from filter(None, map(record_of, lines))
+    """The records in a run's metrics.jsonl. Raises OSError where that is no file."""
+    yield from filter(None, map(record_of, lines_in(run / METRICS)))
+
+
+def lines_in(path: Path, last: int | None = None) -> Iterator[bytes]:
+    """The lines of a file, with their ends; of one beyond ``LONGEST_LINE``, only the beginning.
+
+    With ``last``, those that begin in the last so many bytes. Raises OSError where it is no file.
+    """
+    with open_regular(path) as file:
+        if last is not None and (skipped := file.seek(0, 2) - last) > 0:
+            file.seek(skipped - 1)
+            skip_line(file)
+        else:
+            file.seek(0)
+        while line := file.readline(LONGEST_LINE):
+            yield line
+            if len(line) == LONGEST_LINE and not line.endswith(b"\n"):
+                skip_line(file)
+
+
+def skip_line(file: BinaryIO) -> None:
+    """Goes on after the next line end, without holding what stands before it."""
+    while (part := file.readline(LONGEST_LINE)) and not part.endswith(b"\n"):
+        pass
 
 
 def table_in(path: Path) -> dict[str, Any]:
     """The JSON object that is a file's content; empty where there is no whole one."""
     try:
-        read = json.loads(path.read_text(encoding="utf-8"))
+        return read_table(path)
     except (OSError, ValueError, RecursionError):
         return {}
-    return read if isinstance(read, dict) else {}
+
+
+def read_table(path: Path) -> dict[str, Any]:
+    """The JSON object that is a file's content. Raises OSError, ValueError or RecursionError."""
+    with open_regular(path) as file:
+        data = file.read(LARGEST_TABLE + 1)
+    if len(data) > LARGEST_TABLE:
+        raise ValueError(f"larger than {LARGEST_TABLE:,} bytes")
+    table = json.loads(data)
+    if not isinstance(table, dict):
+        raise ValueError("not a table")
+    return table
 
 
 def speakable(values: Mapping[str, Any]) -> dict[str, Any]:

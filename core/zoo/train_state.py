@@ -85,8 +85,7 @@ def read_state(data: bytes) -> TrainState:
             values[each.name] = table[each.name]
             rule = RULES[each.name]
             if not rule.holds(table[each.name]):
-                found = ascii(table[each.name])
-                found = found if len(found) < 40 else f"{found[:40]}…"
+                found = shown(table[each.name])
                 raise ValueError(f"{each.name}: expected {rule.expected}, got {found}")
         elif each.default is MISSING:
             raise ValueError(f"{each.name} is missing")
@@ -98,6 +97,12 @@ class Rule(NamedTuple):
 
     expected: str
     holds: Callable[[Any], bool]
+
+
+def shown(value: Any) -> str:
+    """A value for a message, cut short."""
+    found = ascii(value)
+    return found if len(found) < 40 else f"{found[:40]}…"
 
 
 def is_count(value: Any) -> bool:
@@ -144,6 +149,7 @@ def list_of(holds: Callable[[Any], bool]) -> Callable[[Any], bool]:
 
 
 COUNT = Rule("a whole number, 0 or more", is_count)
+LINE = Rule("a text", is_line)
 RULES: dict[str, Rule] = {
     "format": COUNT,
     "step": COUNT,
@@ -173,6 +179,6 @@ RULES: dict[str, Rule] = {
             and all(is_line(name) and is_line(version) for name, version in value.items())
         ),
     ),
-    "label": Rule("a text", is_line),
+    "label": LINE,
     "notices": Rule("a list of texts", list_of(is_line)),
 }

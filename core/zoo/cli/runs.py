@@ -70,6 +70,8 @@ def run_list(args: argparse.Namespace) -> None:
     for run in found:
         if run.owner or run.reason:
             print(f"\n{run.dir.name}: {run.owner or run.reason}")
+        for problem in run.problems:
+            print(f"\n{run.dir.name}: {problem}")
         if run.resumable:
             print(f"\ngo on with {run.dir.name}: zoo train --resume {quoted(run.dir)}")
 

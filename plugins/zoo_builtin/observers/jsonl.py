@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.paths import write_atomically
-from zoo.records import METRICS, record_of, speakable
+from zoo.records import METRICS, lines_in, record_of, speakable
 
 if TYPE_CHECKING:
     from zoo.run import RunInfo
@@ -73,12 +73,12 @@ def lines_until(path: Path, step: int) -> list[bytes]:
 
     The last line may be no whole record, if the process was killed; it warns of any other.
     """
-    lines = path.read_bytes().splitlines() if step else []
+    lines = list(lines_in(path)) if step else []
     kept: list[bytes] = []
     for number, line in enumerate(lines, start=1):
         record = record_of(line)
         if record is None and number < len(lines):
             warnings.warn(f"{path}:{number}: no record, so it is left out", stacklevel=2)
         elif record is not None and record["step"] <= step:
-            kept.append(line + b"\n")
+            kept.append(line.rstrip(b"\r\n") + b"\n")
     return kept

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.pictures import canvas, save
 from zoo.records import METRICS, records_in
+from zoo.train_state import is_number
 
 if TYPE_CHECKING:
     from zoo.run import RunInfo
@@ -73,9 +74,9 @@ class Plot:
 
 
 def point(record: Mapping[str, Any]) -> tuple[int, float]:
-    """(step, loss); a loss that metrics.jsonl has as null is not a number."""
+    """(step, loss); what metrics.jsonl has as null, or somebody as a word, is not a number."""
     loss = record.get("loss")
-    return record["step"], math.nan if loss is None else loss
+    return record["step"], float(loss) if is_number(loss) else math.nan
 
 
 def smoothed(values: Sequence[float]) -> list[float]:
