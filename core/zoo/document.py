@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -48,10 +48,14 @@ class Origin:
 
 @dataclass(frozen=True)
 class Node:
-    """A value and its origin: a table of nodes (dict), a list of nodes, or something plain."""
+    """A value and its origin: a table of nodes (dict), a list of nodes, or something plain.
+
+    ``replaced`` is the component in whose place it was written, if that had options.
+    """
 
     value: Any
     origin: Origin
+    replaced: Node | None = None
 
     def plain(self) -> Any:
         """The value without origins."""
@@ -228,17 +232,23 @@ def merge(base: Node, over: Node) -> Node:
     """``over`` laid over ``base``. A component's string and its table are one form."""
     if isinstance(over.value, str) and name_of(base) == over.value:
         return base
-    if not isinstance(over.value, dict):
-        return over
     table = as_table(base)
+    if not isinstance(over.value, dict):
+        return in_place_of(base, over)
     if table is None or ("name" in over.value and name_of(over) != name_of(base)):
-        return over
+        return in_place_of(base, over)
     merged = dict(table)
     for key, node in over.value.items():
         merged[key] = merge(table[key], node) if key in table else node
     # A table that only leads to others says nothing itself.
     speaks = any(not isinstance(node.value, dict) for node in over.value.values())
-    return Node(merged, over.origin if speaks else base.origin)
+    return Node(merged, over.origin if speaks else base.origin, base.replaced)
+
+
+def in_place_of(base: Node, over: Node) -> Node:
+    """``over``, knowing which component with options it drops: ``base``, or what that dropped."""
+    drops = isinstance(base.value, dict) and base.value.keys() > {"name"}
+    return replace(over, replaced=base if drops else base.replaced)
 
 
 def with_names(root: Node) -> Node:
@@ -248,8 +258,8 @@ def with_names(root: Node) -> Node:
         node = tables.get(section)
         if node is not None and isinstance(node.value, dict) and "name" not in node.value:
             named = {"name": Node(name, node.origin), **node.value}
-            tables[section] = Node(named, node.origin)
-    return Node(tables, root.origin)
+            tables[section] = replace(node, value=named)
+    return replace(root, value=tables)
 
 
 def name_of(node: Node) -> Any:
@@ -321,7 +331,7 @@ def _set(node: Node, steps: Sequence[str | int], value: Node, at: At) -> Node:
             message = f"no entry '{step}' in a list of {len(items)} (the first is [0])"
             value.origin.refuse(at, message)
         items[index] = _set(items[index], rest, value, (*at, index))
-        return Node(items, node.origin)
+        return replace(node, value=items)
     if isinstance(step, int):
         message = f"{dotted(at)} holds no list: leave out [{step}], or set a whole list"
         value.origin.refuse((*at, step), message)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
 import platform
 import time
 from collections.abc import Iterator
@@ -26,6 +27,13 @@ ROUTES = {"float32": "highest", "float32, fast": "medium", "bfloat16": "highest"
 in disguise: only its error tells.
 """
 
+THREADS = "ZOO_MEASURED_THREADS"
+"""In the environment of processes that ``--nproc`` starts: the threads that one alone would have.
+
+How much faster bfloat16 is depends on them. So that the number of processes doesn't choose between
+types, what was measured for one process holds for those in its place.
+"""
+
 
 class Product(NamedTuple):
     """Operations a second, and the error against float64, relative in the Frobenius norm."""
@@ -35,8 +43,12 @@ class Product(NamedTuple):
 
 
 def cpu_products() -> dict[str, Product]:
-    """What each of ``ROUTES`` gives on this processor, with this torch and number of threads."""
-    kept = cache_dir() / "products" / f"{machine()}.json"
+    """What each of ``ROUTES`` gives on this processor, with this torch and number of threads.
+
+    Processes that ``--nproc`` started share what their starter measured with all their threads.
+    """
+    threads = os.environ.get(THREADS) or torch.get_num_threads()
+    kept = cache_dir() / "products" / f"{machine(threads)}.json"
     try:
         read = json.loads(kept.read_text(encoding="utf-8"))
         return {route: Product(*map(float, read[route])) for route in ROUTES}
@@ -47,14 +59,21 @@ def cpu_products() -> dict[str, Product]:
     return measured
 
 
-def machine() -> str:
-    """A name for all that the measurement depends on."""
+def measured_for_all() -> None:
+    """Measures now, and has the processes that this one starts use it."""
+    cpu_products()
+    os.environ[THREADS] = str(torch.get_num_threads())
+
+
+def machine(threads: int | str | None = None) -> str:
+    """A name for all that a measurement depends on; ``threads`` are those of this process."""
+    threads = torch.get_num_threads() if threads is None else threads
     try:
         processor = Path("/proc/cpuinfo").read_text(encoding="utf-8").split("\n\n")[0]
         about = [line for line in processor.splitlines() if line.startswith(("model", "flags"))]
     except OSError:
         about = [platform.processor(), platform.machine()]
-    text = "\n".join([*about, torch.__version__, str(torch.get_num_threads())])
+    text = "\n".join([*about, torch.__version__, str(threads)])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

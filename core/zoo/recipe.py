@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from zoo.settings import (
     train_flaws,
 )
 from zoo.signature import Option, read_signature
+from zoo.swaps import swaps
 from zoo.values import At, show
 
 CONTRACTS = {
@@ -76,6 +77,7 @@ class Recipe:
         tokenizer, optimizer, scheduler: call them to make one; no scheduler is None.
         model: ``recipe.model(vocab_size, seed)`` makes the Decoder.
         params: multipliers for groups of parameters.
+        swaps: a line for each component that another took the place of, whose options went with it.
     """
 
     name: str
@@ -89,6 +91,7 @@ class Recipe:
     train: TrainOptions
     generate: GenerateOptions
     params: tuple[ParamRule, ...] = ()
+    swaps: tuple[str, ...] = field(default=(), compare=False)
 
     def __repr__(self) -> str:
         return f"<Recipe {str(self.file)!r}, {self.total_steps:,} steps>"
@@ -99,11 +102,16 @@ class Recipe:
         return self.train.total_steps
 
     @property
-    def plugins(self) -> dict[str, str]:
-        """The plug-ins whose components are used, with their versions."""
+    def components(self) -> list[Component]:
+        """All that it names, parts of parts included."""
         parts = [self.tokenizer, self.model, self.optimizer, self.scheduler]
         settings = [vars(section) for section in (self.data, self.train, self.generate)]
-        used = [component.entry for component in components_in([*parts, *settings])]
+        return components_in([*parts, *settings])
+
+    @property
+    def plugins(self) -> dict[str, str]:
+        """The plug-ins whose components are used, with their versions."""
+        used = [component.entry for component in self.components]
         return {entry.owner: entry.version for entry in sorted(used, key=lambda e: e.owner)}
 
     def resolved(self) -> dict[str, Any]:
@@ -154,6 +162,7 @@ def load_recipe(
     reader = _RecipeReader(root, registry or default_registry(), problems)
     recipe = reader.read(Path(path), text)
     if recipe is not None:
+        recipe = replace(recipe, swaps=swaps(root, recipe.components))
         dry_run(recipe, reader.refuse)
     return _if_right(recipe, problems)
 

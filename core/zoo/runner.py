@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import warnings
 from contextlib import ExitStack
 from pathlib import Path
@@ -17,6 +19,7 @@ from zoo.interrupts import Interrupts
 from zoo.launcher import attempt, launch_id
 from zoo.lock import only_this
 from zoo.prepare import TokenData, open_prepared, prepare
+from zoo.products import THREADS
 from zoo.recipe import Recipe, recipe_of
 from zoo.run import LOCK, Run, new_run_dir, open_run, refuse_used, run_of_launch
 from zoo.session import Session
@@ -64,6 +67,12 @@ def _run(recipe: Recipe, *, out: Path | None, resumed: Run | None) -> Run:
         precision = group.from_first(
             kept.precision if kept else choose_precision(recipe.train.precision, device)
         )
+        if (
+            group.is_first
+            and kept is None
+            and (told := chosen_by(recipe, group, device, precision))
+        ):
+            print(told, file=sys.stderr)
         tokens = _prepare(recipe, group, resumed)
         compiled = kept.compiled if kept else None
         trainer = trainer_for(recipe, tokens, group, device, precision, compiled)
@@ -82,6 +91,23 @@ def _run(recipe: Recipe, *, out: Path | None, resumed: Run | None) -> Run:
         with interrupts.deferred():
             session.loop(interrupts)
         return session.run()
+
+
+def chosen_by(recipe: Recipe, group: Group, device: torch.device, precision: str) -> str | None:
+    """Says so where the number of processes may have chosen the precision.
+
+    It does where torchrun gives each a thread or two: with all of them one process may find another
+    type faster. ``--nproc`` measures for all instead.
+    """
+    if recipe.train.precision != "auto" or group.world == 1 or device.type != "cpu":
+        return None
+    if THREADS in os.environ:
+        return None
+    threads = torch.get_num_threads()
+    return (
+        f"precision is {precision}, as measured in a process of {threads} "
+        f"thread{'s' * (threads > 1)}: write train.precision to have the same in one process"
+    )
 
 
 def trainer_for(

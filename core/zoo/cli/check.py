@@ -42,5 +42,7 @@ def run(args: argparse.Namespace) -> int:
             print(f"{file}: {count(len(error.problems), 'problem')}", file=sys.stderr)
             code = 2
         else:
-            print(f"{file}: ok, {size_of(recipe)}")
+            print(f"{file}: ok, {size_of(recipe)}", flush=True)
+            for swap in recipe.swaps:
+                print(f"{file}: {swap}", file=sys.stderr)
     return code

@@ -73,6 +73,7 @@ def train(args: argparse.Namespace) -> int:
 
     from zoo import distributed, runner
     from zoo.plan import warn_if_too_large
+    from zoo.products import measured_for_all
     from zoo.recipe import load_recipe
     from zoo.trainer import plan_batch
 
@@ -83,11 +84,15 @@ def train(args: argparse.Namespace) -> int:
     if args.nproc > 1 and not launched():
         settings, length = recipe.train, recipe.model.options["max_seq_len"]
         plan_batch(settings.batch_tokens, length, args.nproc, settings.micro_batch)
+        if resumed is None:
+            measured_for_all()  # by each alone, with fewer threads, it might choose another type
         return distributed.launch(args.nproc, args.argv)
 
     # A resumed run keeps its recipe under a name of no meaning: recipe.toml.
     name = resumed.dir.resolve().name if resumed is not None else recipe.name
     say(f"{name}: {size_of(recipe)}")
+    for swap in recipe.swaps:
+        say(swap)
     if is_first_process():
         warn_if_too_large(recipe)
     run = runner.resume(resumed) if resumed is not None else runner.train(recipe, out=args.out)
