@@ -336,8 +336,8 @@ def test_a_lock_is_held_by_one_and_removed(tmp_path: Path) -> None:
 
     def work() -> None:
         for _ in range(20):
-            with only_one(path, "waiting") as locked:
-                assert locked
+            with only_one(path, "waiting") as lock_held:
+                assert lock_held.works
                 inside.append(1)
                 most.append(len(inside))
                 time.sleep(0.001)

@@ -9,11 +9,15 @@ CHECKPOINTS = (
     "test_checkpoint_machine.py",
     *("test_train_state.py", "test_forged_runs.py"),
 )
-PREPARING = ("test_power_loss.py", "test_interrupted_preparation.py", "test_data.py")
+PREPARING = (
+    *("test_power_loss.py", "test_interrupted_preparation.py", "test_data.py"),
+    "test_lost_folders.py",
+)
 DOWNLOADS = ("test_download.py", "test_power_loss.py")
 RUNS = (
     *("test_nonfinite.py", "test_observers.py", "test_runner.py", "test_checkpoint.py"),
     *("test_failing_disk.py", "test_cli_reliability.py", "test_ranks.py"),
+    "test_lost_folders.py",
 )
 
 
@@ -129,6 +133,8 @@ OF_PREPARING = [
         ENCODING, "    return (n_documents, n_bytes) == (", "    return (n_documents, n_bytes) != ("
     ),
     Removal(LOCK, "(state and _is_at(handle, path))", "state"),
+    Removal(ENCODING, "if useless and lock.is_there:", "if useless:"),
+    Removal(ENCODING, "        check_held(lock)\n        writer", "        writer"),
     Removal(LOCK, "        return False if error.errno in TAKEN else None", "        return None"),
 ]
 OF_DOWNLOADS = [
@@ -159,8 +165,24 @@ OF_RUNS = [
         RUNNER, "            aside = checkpoint.set_aside(folder)", "            aside = folder"
     ),
     Removal(RUNNER, "            leave_behind_later(resumed)\n", ""),
-    Removal(RUNNER, "only_this(resumed.dir / LOCK, str(resumed.dir))", "ExitStack()"),
-    Removal(RUNNER, "    held.enter_context(only_this(run_dir / LOCK, str(run_dir)))\n", ""),
+    Removal(
+        RUNNER,
+        "only_this(resumed.dir / LOCK, str(resumed",
+        "only_this(resumed.dir / '.no', str(resumed",
+    ),
+    Removal(RUNNER, "only_this(run_dir / LOCK, str(run_dir))", "only_this(run_dir / '.no', 'it')"),
+    Removal(SESSION, "        self.check_folder()\n        for", "        for"),
+    Removal(
+        SESSION,
+        "            self.check_folder()\n            self.failed",
+        "            self.failed",
+    ),
+    Removal(
+        SESSION,
+        "        if lost := self.lost():\n            raise",
+        "        if False:\n            raise",
+    ),
+    Removal(SESSION, 'if state != "finished" and self.lost():', "if False:"),
     Removal(RUNNER, "    trainer.skipped_in_a_row = saved.state.skipped\n", ""),
     Removal(
         TRAINER, "        if math.isfinite(objective) and math.isfinite(norm):", "        if True:"

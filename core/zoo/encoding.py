@@ -23,7 +23,7 @@ import numpy as np
 
 from zoo.errors import ZooError
 from zoo.folders import WEEK, resumed_folder, whole_folder
-from zoo.lock import only_one
+from zoo.lock import Lock, only_one
 from zoo.paths import make_folder, write_atomically
 from zoo.progress import amount, track
 from zoo.threads import side_by_side
@@ -65,22 +65,27 @@ def encode_corpus(corpus: Corpus, tokenizer: Tokenizer, dir: Path) -> None:
     """
     make_folder(dir.parent)
     waiting = f"{corpus.label}: another process is preparing the same tokens; waiting for it"
-    with only_one(dir.with_name(f".{dir.name}.lock"), waiting) as locked:
+    with only_one(dir.with_name(f".{dir.name}.lock"), waiting) as lock:
         if (dir / META).exists():
             return
-        folder = resumed_folder(dir) if locked else whole_folder(dir, abandoned_after=WEEK)
+        folder = resumed_folder(dir) if lock.works else whole_folder(dir, abandoned_after=WEEK)
         with folder as unfinished:
             try:
-                fill(unfinished, corpus, tokenizer)
+                fill(unfinished, corpus, tokenizer, lock)
             except BaseException as error:
                 # What the user must mend would fail again at the same place.
-                if isinstance(error, ZooError) or not (unfinished / PROGRESS).exists():
+                useless = isinstance(error, ZooError) or not (unfinished / PROGRESS).exists()
+                if useless and lock.is_there:
                     shutil.rmtree(unfinished, ignore_errors=True)
                 raise
 
 
-def fill(folder: Path, corpus: Corpus, tokenizer: Tokenizer) -> None:
-    """Does what is still to be done in an unfinished folder."""
+def fill(folder: Path, corpus: Corpus, tokenizer: Tokenizer, lock: Lock) -> None:
+    """Does what is still to be done in an unfinished folder, which is ours while ``lock`` is.
+
+    Raises:
+        ZooError: it was taken away meanwhile: another process may have begun anew in its place.
+    """
     if (folder / META).exists():
         (folder / PROGRESS).unlink(missing_ok=True)
         return
@@ -94,6 +99,7 @@ def fill(folder: Path, corpus: Corpus, tokenizer: Tokenizer) -> None:
     tokenizer.save(folder / "tokenizer")
 
     def checkpoint(split: str, meta: Mapping[str, Any], finished: bool) -> None:
+        check_held(lock)
         progress[split] = {**meta, "finished": finished}
         write_atomically(folder / PROGRESS, as_json(progress))
 
@@ -103,7 +109,7 @@ def fill(folder: Path, corpus: Corpus, tokenizer: Tokenizer) -> None:
         meta[split] = (
             {key: value for key, value in done.items() if key != "finished"}
             if done and done["finished"]
-            else encode_split(corpus, split, tokenizer, folder, checkpoint, after=done)
+            else encode_split(corpus, split, tokenizer, folder, lock, checkpoint, after=done)
         )
     if wrong := sum(meta[split]["not_utf8_documents"] for split in SPLITS):
         documents = sum(meta[split]["documents"] for split in SPLITS)
@@ -112,9 +118,16 @@ def fill(folder: Path, corpus: Corpus, tokenizer: Tokenizer) -> None:
             "are kept as they are",
             stacklevel=2,
         )
+    check_held(lock)
     # Last, so that a folder that has it is complete.
     write_atomically(folder / META, as_json(meta))
     (folder / PROGRESS).unlink(missing_ok=True)
+
+
+def check_held(lock: Lock) -> None:
+    """Raises ZooError where the folder with the lock is gone, and another may be in its place."""
+    if told := lock.lost():
+        raise ZooError(f"{told}: no more text is encoded there; start again")
 
 
 def what_is_done(folder: Path, dtype: np.dtype[Any]) -> dict[str, dict[str, Any]]:
@@ -145,6 +158,7 @@ def encode_split(
     split: str,
     tokenizer: Tokenizer,
     dir: Path,
+    lock: Lock,
     checkpoint: Callable[[str, Mapping[str, Any], bool], None],
     *,
     after: Mapping[str, Any] | None = None,
@@ -153,7 +167,7 @@ def encode_split(
 
     Documents are read while another thread encodes with ``encode_batch``. ``checkpoint(split, meta,
     finished)`` is called every few seconds with what is certain to be on disk; ``after`` is such a
-    ``meta`` to go on from.
+    ``meta`` to go on from. Nothing is written to ``dir`` once ``lock`` is lost with it.
     """
     assert tokenizer.vocab_size is not None
     documents = beginning(corpus, split)
@@ -175,6 +189,7 @@ def encode_split(
             raise ZooError(
                 f"the tokenizer gave {len(offsets)} offsets for {len(batch.documents)} documents"
             )
+        check_held(lock)
         writer.add_batch(ids, offsets, batch.n_bytes, not_utf8=batch.not_utf8)
         if time.monotonic() - saved >= CHECKPOINT_SECONDS:
             writer.sync()

@@ -19,11 +19,11 @@ TAKEN = (errno.EACCES, errno.EAGAIN, errno.EWOULDBLOCK, errno.EDEADLK)
 
 
 @contextmanager
-def only_one(path: Path, waiting: str) -> Iterator[bool]:
+def only_one(path: Path, waiting: str) -> Iterator[Lock]:
     """Holds a lock on the file ``path`` while the block runs; the system lets go of a dead owner's.
 
     Who finds it taken says ``waiting`` on standard error and waits. The file is removed in the end.
-    Yields False, without having locked anything, on file systems that have no locks.
+    On file systems that have no locks, what it yields doesn't work, and holds off nobody.
     """
     said = False
     while (lock := take(path)) is None:
@@ -32,7 +32,7 @@ def only_one(path: Path, waiting: str) -> Iterator[bool]:
         said = True
         time.sleep(POLL_SECONDS)
     with lock:
-        yield lock.works
+        yield lock
 
 
 @contextmanager
@@ -82,8 +82,27 @@ class Lock:
 
     @property
     def is_there(self) -> bool:
-        """Whether the locked file is still the one at ``path``, not moved, replaced or removed."""
-        return _is_at(self.handle, self.path)
+        """Whether the locked file is still the one at ``path``, not moved, replaced or removed.
+
+        As it is held open, no other file can have its number. A disk that fails says nothing.
+        """
+        try:
+            return _is_at(self.handle, self.path)
+        except OSError:
+            return True
+
+    def lost(self) -> str:
+        """What became of the file and its folder if they are no longer there, else nothing."""
+        if self.is_there:
+            return ""
+        folder = self.path.parent
+        if (owner := owner_of(self.path)) is not None:
+            return f"{folder} is another's by now, in use by {owner}"
+        if self.path.exists():
+            return f"{folder} is another's by now"
+        if folder.exists():
+            return f"{self.path} is gone, so that another process may write there"
+        return f"{folder} was deleted or moved away"
 
     def close(self) -> None:
         """Lets go of the lock; the file stays."""
@@ -140,5 +159,5 @@ def _try_lock(handle: int) -> bool | None:
 def _is_at(handle: int, path: Path) -> bool:
     try:
         return os.path.samestat(os.fstat(handle), path.stat())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return False

@@ -17,7 +17,7 @@ from zoo.distributed import Group, process_group
 from zoo.errors import ZooError
 from zoo.interrupts import Interrupts
 from zoo.launcher import attempt, launch_id
-from zoo.lock import only_this
+from zoo.lock import Lock, only_this
 from zoo.prepare import TokenData, open_prepared, prepare
 from zoo.products import THREADS
 from zoo.recipe import Recipe, recipe_of
@@ -58,8 +58,9 @@ def _run(recipe: Recipe, *, out: Path | None, resumed: Run | None) -> Run:
     device = choose_device(recipe.train.device)
     prepare_device(device, kept.products if kept else None)
     with Interrupts() as interrupts, process_group(device) as group, ExitStack() as held:
+        lock = None
         if resumed is not None and group.is_first:
-            held.enter_context(only_this(resumed.dir / LOCK, str(resumed.dir)))
+            lock = held.enter_context(only_this(resumed.dir / LOCK, str(resumed.dir)))
             leave_behind_later(resumed)
         # Not measured anew by a resumed run or by each rank, which might fall otherwise.
         products = group.from_first(torch.get_float32_matmul_precision())
@@ -81,10 +82,9 @@ def _run(recipe: Recipe, *, out: Path | None, resumed: Run | None) -> Run:
             run_dir = resumed.dir
         else:
             # Only now, so that nothing that can't start leaves an empty folder.
-            run_dir = group.from_first(
-                claimed_run_dir(recipe.name, out, held) if group.is_first else None
-            )
-        session = Session(recipe, trainer, run_dir)
+            lock = claimed_run_dir(recipe.name, out, held) if group.is_first else None
+            run_dir = group.from_first(lock.path.parent if lock is not None else None)
+        session = Session(recipe, trainer, run_dir, lock)
         if kept is not None:
             session.best, session.valid = kept.best, kept.valid
             session.clock.go_on(kept.seconds)
@@ -139,16 +139,15 @@ def _prepare(recipe: Recipe, group: Group, resumed: Run | None) -> TokenData:
     return open_prepared(group.from_first(None), recipe)
 
 
-def claimed_run_dir(recipe_name: str, out: Path | None, held: ExitStack) -> Path:
-    """A new run's folder, which no other process writes to while ``held`` isn't closed."""
+def claimed_run_dir(recipe_name: str, out: Path | None, held: ExitStack) -> Lock:
+    """The lock of a new run's folder, to which nobody else writes while ``held`` isn't closed."""
     if attempt() and out is not None and out.is_dir():  # begun, and without a checkpoint yet
-        held.enter_context(only_this(out / LOCK, str(out)))
-        return out
+        return held.enter_context(only_this(out / LOCK, str(out)))
     run_dir = new_run_dir(recipe_name, out)
-    held.enter_context(only_this(run_dir / LOCK, str(run_dir)))
+    lock = held.enter_context(only_this(run_dir / LOCK, str(run_dir)))
     if out is not None:
         refuse_used(out, locked=True)  # another process may have been quicker, and be done
-    return run_dir
+    return lock
 
 
 def leave_behind_later(run: Run) -> None:

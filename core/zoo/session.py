@@ -30,6 +30,7 @@ from zoo.trainer import Trainer
 
 if TYPE_CHECKING:
     from zoo.contracts import Observer
+    from zoo.lock import Lock
     from zoo.prepare import TokenData
     from zoo.recipe import Recipe
 
@@ -43,13 +44,22 @@ FAILED_SAVES = 3  # in a row end a run: what it learns would be lost
 
 
 class Session:
-    """One stretch of training: the loop, its records, and what it writes. Only rank 0 writes."""
+    """One stretch of training: the loop, its records, and what it writes. Only rank 0 writes.
 
-    def __init__(self, recipe: Recipe, trainer: Trainer, run_dir: Path) -> None:
+    Args:
+        recipe, trainer: what is trained.
+        run_dir: where the run goes.
+        lock: the one on that folder; when it is lost with the folder, nothing more is written.
+    """
+
+    def __init__(
+        self, recipe: Recipe, trainer: Trainer, run_dir: Path, lock: Lock | None = None
+    ) -> None:
         settings = recipe.train
         self.recipe = recipe
         self.trainer = trainer
         self.dir = run_dir
+        self.lock = lock
         self.first = trainer.group.is_first
         self.eval_every = settings.eval_every or max(1, trainer.total_steps // EVALUATIONS)
         self.checkpoint_every = settings.checkpoint_every or self.eval_every
@@ -92,7 +102,7 @@ class Session:
                 self.train(interrupts)
         except Interrupted as stopped:
             self.ended("interrupted")
-            raise Interrupted(stopped.signum, self.how_to_resume()) from None
+            raise Interrupted(stopped.signum, self.lost() or self.how_to_resume()) from None
         except BaseException as error:
             interrupted = isinstance(error, KeyboardInterrupt)
             self.ended("interrupted" if interrupted else "failed", str(error))
@@ -118,6 +128,8 @@ class Session:
 
     def ended(self, state: str, reason: str = "") -> None:
         """Tells the observers, and whoever looks at the folder, how it came out."""
+        if state != "finished" and self.lost():
+            return
         summary = self.tell_how_it_ended(state, reason)
         # On a full disk, what ended the run is what is to be told.
         self.notify("run_ended", summary, told=state == "finished")
@@ -177,6 +189,17 @@ class Session:
                 self.save_here(needed=needed)
             self.trainer.group.wait()
 
+    def lost(self) -> str:
+        """What became of the run's folder if it is no longer at its place, else nothing."""
+        if self.lock is None or not (told := self.lock.lost()):
+            return ""
+        return f"{told}: stopped at step {self.trainer.step}, and nothing more is written there"
+
+    def check_folder(self) -> None:
+        """Raises ZooError where the run's folder was deleted, moved or replaced meanwhile."""
+        if lost := self.lost():
+            raise ZooError(lost)
+
     def save_here(self, *, needed: bool) -> None:
         self.notify("phase_changed", "saving")
         checkpoints = self.dir / "checkpoints"
@@ -184,6 +207,7 @@ class Session:
         try:
             path = self.write_checkpoint(checkpoints, best)
         except OSError as error:
+            self.check_folder()
             self.failed_saves += 1
             told = f"{checkpoints}: step {self.trainer.step} can't be saved ({error.strerror})"
             if needed or self.failed_saves >= FAILED_SAVES:
@@ -193,6 +217,7 @@ class Session:
             self.failed_saves = 0
             self.best = best
             best_dir = checkpoint.step_dir(checkpoints, best["step"]) if best else None
+            self.check_folder()
             try:
                 checkpoint.prune(checkpoints, self.recipe.train.keep, best_dir)
             except OSError as error:
@@ -253,6 +278,7 @@ class Session:
         A full disk costs what they write, not what is learnt: ``forgiving`` goes on, and that is
         ``told``.
         """
+        self.check_folder()
         for observer in self.observers:
             if not callable(hear := getattr(observer, method, None)):
                 continue
@@ -282,6 +308,7 @@ class Session:
 
     def write_metadata(self) -> None:
         """The recipe as written and as resolved, and run.json."""
+        self.check_folder()
         if self.trainer.step == 0:
             write_atomically(self.dir / "recipe.toml", self.recipe.source.encode())
             write_atomically(self.dir / "resolved.toml", self.recipe.to_toml().encode())
@@ -318,6 +345,7 @@ class Session:
             warnings.warn(f"{told}: losses will agree within rounding alone", stacklevel=2)
 
     def write_summary(self, summary: dict[str, Any]) -> None:
+        self.check_folder()
         path = self.dir / SUMMARY
         told = (json.dumps(speakable(summary), indent=2) + "\n").encode()
         try:

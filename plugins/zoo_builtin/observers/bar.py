@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -57,6 +58,7 @@ class Bar:
         )
 
     def start(self) -> None:
+        atexit.register(self.stop)  # shows the cursor again after a run that can't tell its end
         self._progress.start()
 
     def show(self, phase: str, step: int, status: str) -> None:
@@ -66,6 +68,7 @@ class Bar:
         self._progress.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     def stop(self) -> None:
+        atexit.unregister(self.stop)
         self._progress.stop()
 
 
