@@ -110,9 +110,9 @@ def save_tokenizer(tokenizer: Tokenizer, name: str, dir: str | Path) -> None:
     >>> load_tokenizer(dir).encode("zoo").tolist()
     [122, 111, 111]
     """
-    from zoo.paths import write_atomically
+    from zoo.paths import expanded, write_atomically
 
-    folder = Path(dir)
+    folder = expanded(dir)
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer.save(folder)
     about = json.dumps({"kind": "tokenizer", "name": name}) + "\n"
@@ -129,9 +129,10 @@ def load_tokenizer(path: str | Path, **options: Any) -> Tokenizer:
     Raises:
         ZooError: nothing that can be read lies there, it is damaged, or options don't fit.
     """
+    from zoo.paths import expanded
     from zoo.run import open_run
 
-    path = Path(path)
+    path = expanded(path)
     about = path / COMPONENT_FILE
     if about.exists():
         refuse_options(path, options)

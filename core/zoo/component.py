@@ -9,6 +9,7 @@ from typing import Any
 
 from zoo.contracts import KINDS, Ref
 from zoo.errors import Problem, RecipeError, ZooError, did_you_mean
+from zoo.paths import expanded
 from zoo.registry import Entry, Registry
 from zoo.signature import Option
 from zoo.values import At, convert, dotted, show
@@ -216,7 +217,11 @@ class Resolver:
 
     def path(self, value: str | Path, at: At) -> Path:
         """A path as its author meant it: relative to the file that says so."""
-        path, folder = Path(value).expanduser(), self.folder(at)
+        try:
+            path, folder = expanded(value), self.folder(at)
+        except ZooError as error:
+            self.refuse(at, str(error))
+            return Path(value)
         return path if folder is None else (folder / path).absolute()
 
 

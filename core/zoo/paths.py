@@ -22,7 +22,7 @@ def cache_dir() -> Path:
     ``$XDG_CACHE_HOME``) on Linux, ``~/Library/Caches/zoo`` on macOS, ``%LOCALAPPDATA%\\zoo\\Cache``
     on Windows. Raises ZooError where it can't be made.
     """
-    folder = Path(os.environ.get("ZOO_CACHE") or _platform_cache()).expanduser().absolute()
+    folder = expanded(os.environ.get("ZOO_CACHE") or _platform_cache()).absolute()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -31,6 +31,19 @@ def cache_dir() -> Path:
             "set ZOO_CACHE to a folder that can be written"
         ) from error
     return folder
+
+
+def expanded(path: str | Path) -> Path:
+    """The path with the user's own folder for a ``~`` in front.
+
+    Raises:
+        ZooError: ``~name`` of a user that isn't there.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        told = f"{path}: no such user's folder; for a name that begins with ~ write ./{path}"
+        raise ZooError(told) from None
 
 
 def _platform_cache() -> str:

@@ -16,6 +16,7 @@ from zoo.component import Component, Resolver, as_toml, components_in
 from zoo.contracts import Make, Optimizer, Scheduler, Tokenizer, ref
 from zoo.document import DEFAULT_NAMES, FORMAT, Node, override, parse, read_chain
 from zoo.errors import Problem, RecipeError, ZooError, did_you_mean
+from zoo.paths import expanded
 from zoo.plugins import registry as default_registry
 from zoo.registry import Entry, Registry, read_entry
 from zoo.settings import (
@@ -152,7 +153,8 @@ def load_recipe(
     """
     from zoo.dry_run import dry_run
 
-    text, root = read_chain(Path(path))
+    file = expanded(path)
+    text, root = read_chain(file)
     problems: list[Problem] = []
     for change in [overrides] if isinstance(overrides, str) else overrides:
         try:
@@ -160,7 +162,7 @@ def load_recipe(
         except RecipeError as error:
             problems += error.problems
     reader = _RecipeReader(root, registry or default_registry(), problems)
-    recipe = reader.read(Path(path), text)
+    recipe = reader.read(file, text)
     if recipe is not None:
         recipe = replace(recipe, swaps=swaps(root, recipe.components))
         dry_run(recipe, reader.refuse)

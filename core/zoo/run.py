@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.errors import RecipeError, ZooError
 from zoo.lock import owner_of
-from zoo.paths import make_folder, sync_dir
+from zoo.paths import expanded, make_folder, sync_dir
 from zoo.records import METRICS, records_in, table_in
 from zoo.shell import quoted
 
@@ -282,7 +282,7 @@ def open_run(path: str | Path | None = None, *, resumable: bool = False) -> Run:
 
 def find_run(path: str | Path) -> Path:
     """The folder at a path, which may leave out ``runs/``. Raises ZooError where there is none."""
-    for folder in (Path(path), RUNS / path):
+    for folder in (expanded(path), RUNS / path):
         if os.path.isdir(folder):  # unlike Path.is_dir, lets any text be asked for
             return folder
     known = sorted(p.name for p in RUNS.glob("*/")) if RUNS.is_dir() else []

@@ -18,6 +18,7 @@ from zoo.errors import ZooError
 from zoo.interrupts import Interrupts
 from zoo.launcher import attempt, launch_id
 from zoo.lock import Lock, only_this
+from zoo.paths import expanded
 from zoo.prepare import TokenData, open_prepared, prepare
 from zoo.products import THREADS
 from zoo.recipe import Recipe, recipe_of
@@ -38,7 +39,7 @@ def train(recipe: Recipe | str | Path, *, out: str | Path | None = None) -> Run:
         Interrupted: after Ctrl-C or SIGTERM; the run was saved.
     """
     recipe = recipe_of(recipe)
-    folder = Path(out) if out is not None else None
+    folder = expanded(out) if out is not None else None
     if attempt():  # torchrun started this anew: a run has begun, unless that went wrong too
         folder = folder or run_of_launch(launch_id())
         if folder is not None and checkpoint.all_in(folder / "checkpoints"):

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import math
-from collections.abc import Callable, Mapping
+import os
+import re
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from zoo.cli.text import table
 from zoo.errors import ZooError
+from zoo.paths import expanded
 
 if TYPE_CHECKING:
     from zoo.registry import Registry
@@ -29,14 +34,73 @@ class Formatter(argparse.RawDescriptionHelpFormatter):
         return f"{', '.join(action.option_strings)} {action.metavar or action.dest.upper()}"
 
 
+OPTION = re.compile(r"(--?[^\W\d_][\w.-]*)(?:=(.*))?", re.DOTALL)
+"""What is meant as an option, known or not, rather than as text that begins with a dash."""
+
+
 class Parser(argparse.ArgumentParser):
-    """Reports a mistake the way every other one is reported, and each command its own."""
+    """Reports a mistake the way every other one is reported, and each command its own.
+
+    What follows an option is its value, with a dash in front too, unless it is an option itself.
+    """
+
+    def __init__(self, **more: Any) -> None:
+        super().__init__(**more)
+        self.has_commands = False
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        if not self.has_commands:  # else most of it is a command's own
+            args = self.sorted(args)
         known, unknown = super().parse_known_args(args, namespace)
         if unknown:
             self.error(f"unrecognized arguments: {' '.join(unknown)}")
         return known, unknown
+
+    def sorted(self, args: Sequence[str]) -> list[str]:
+        """The options, each with its value joined to it, then what stands alone.
+
+        Raises:
+            ZooError: an option that isn't there, or an option where a value belongs.
+        """
+        left, options, alone = deque(args), list[str](), list[str]()
+        while left:
+            arg = left.popleft()
+            action = self._option_string_actions.get(arg)
+            if arg == "--":
+                alone += left
+                break
+            if action is not None and action.nargs is None and left:
+                value = left.popleft()
+                if self.is_option(value):
+                    self.error(f"{arg} lacks its value: if that is {value}, write {arg}={value}")
+                options.append(f"{arg}={value}")
+            elif self.is_option(arg):
+                options.append(arg)
+            elif told := OPTION.fullmatch(arg):
+                self.refuse_option(told[1])
+            else:
+                alone.append(arg)
+        return [*options, "--", *alone] if alone else options
+
+    def _get_values(self, action: argparse.Action, arg_strings: list[str]) -> Any:
+        """Beside what argparse does, ``--`` as the text of an option, which older ones drop."""
+        if action.option_strings and action.nargs is None and arg_strings == ["--"]:
+            return self._get_value(action, "--")
+        return super()._get_values(action, arg_strings)
+
+    def is_option(self, text: str) -> bool:
+        """Whether this is an option of the command, its value with it or not."""
+        known = self._option_string_actions
+        if text.partition("=")[0] in known:
+            return True
+        short = known.get(text[:2]) if not text.startswith("--") else None
+        return short is not None and short.nargs is None  # -oFILE
+
+    def refuse_option(self, option: str) -> NoReturn:
+        near = difflib.get_close_matches(option, self._option_string_actions, n=1, cutoff=0.75)
+        if near:
+            self.error(f"no option {option}; did you mean {near[0]}?")
+        self.error(f"no option {option} (if it is none, write it at the end, after --)")
 
     def error(self, message: str) -> NoReturn:
         raise ZooError(f"{message}; see `{self.prog} --help`")
@@ -59,6 +123,7 @@ class Command:
 
 def add_commands(parser: Parser, commands: Mapping[str, Command]) -> None:
     """Lets a parser be followed by one of these commands; alone it prints its help."""
+    parser.has_commands = True
     parser.set_defaults(run=lambda args: parser.print_help())
     listed = table([(name, command.summary) for name, command in commands.items()], indent=2)
     parser.description = f"{parser.description}\n\ncommands:\n{listed}"
@@ -105,25 +170,39 @@ def load_plugins(args: argparse.Namespace) -> Registry:
     return load_plugins(args.plugin)
 
 
+def path(text: str) -> Path:
+    """The type of an argument that names a file or a folder; ``~`` is the user's own one.
+
+    A shell replaces it where the path stands alone, but not in ``--out=~/x``.
+    """
+    if not text:
+        raise argparse.ArgumentTypeError("'' is no name for a file or a folder")
+    try:
+        return expanded(text)
+    except ZooError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def new_path(text: str) -> Path:
+    """The type of an argument that names what will be written."""
+    if not text.isprintable():
+        raise argparse.ArgumentTypeError(f"{text!a} is no name for a file or a folder")
+    return path(text)
+
+
 def existing_file(text: str) -> Path:
-    path = Path(text)
-    if not path.is_file():
-        is_folder = path.is_dir()
+    file = path(text)
+    if not os.path.isfile(file):  # unlike Path.is_file, lets any name be asked for
+        is_folder = os.path.isdir(file)
         raise argparse.ArgumentTypeError(f"{text}: {'a folder' if is_folder else 'no such file'}")
-    return path
+    return file
 
 
 def existing_path(text: str) -> Path:
-    if not Path(text).exists():
+    found = path(text)
+    if not os.path.exists(found):  # unlike Path.exists, lets any name be asked for
         raise argparse.ArgumentTypeError(f"{text}: no such file or folder")
-    return Path(text)
-
-
-def new_folder(text: str) -> Path:
-    """The type of an argument that names a folder to make."""
-    if not text or not text.isprintable():
-        raise argparse.ArgumentTypeError(f"{text!a} is no name for a folder")
-    return Path(text)
+    return found
 
 
 def integer(least: int) -> Callable[[str], int]:

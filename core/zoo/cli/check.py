@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
-from zoo.cli.arguments import Parser, add_recipe_options, load_plugins
+from zoo.cli.arguments import Parser, add_recipe_options, load_plugins, path
 from zoo.cli.text import count, size_of
 from zoo.errors import RecipeError
 
@@ -23,7 +22,7 @@ examples:
 
 
 def add_arguments(parser: Parser) -> None:
-    parser.add_argument("recipes", metavar="RECIPE", nargs="+", type=Path, help="a TOML file")
+    parser.add_argument("recipes", metavar="RECIPE", nargs="+", type=path, help="a TOML file")
     add_recipe_options(parser)
     parser.set_defaults(run=run)
 

@@ -9,7 +9,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zoo.cli.arguments import Command, Parser, add_commands, add_recipe_options, load_plugins
+from zoo.cli.arguments import (
+    Command,
+    Parser,
+    add_commands,
+    add_recipe_options,
+    load_plugins,
+    new_path,
+    path,
+)
 from zoo.cli.text import count, percent, table
 
 if TYPE_CHECKING:
@@ -39,7 +47,7 @@ def add_arguments(parser: Parser) -> None:
 
 
 def add_prepare_arguments(parser: Parser) -> None:
-    parser.add_argument("recipe", metavar="RECIPE", type=Path, help="a TOML file")
+    parser.add_argument("recipe", metavar="RECIPE", type=path, help="a TOML file")
     add_recipe_options(parser)
     parser.set_defaults(run=run_prepare)
 
@@ -50,7 +58,7 @@ def add_inspect_arguments(parser: Parser) -> None:
     parser.add_argument(
         "--plots",
         metavar="DIR",
-        type=Path,
+        type=new_path,
         help="where token-frequency.png and document-lengths.png go (default: beside the tokens)",
     )
     parser.set_defaults(run=run_inspect)

@@ -9,10 +9,9 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.cli.arguments import Parser, add_recipe_options, load_plugins
+from zoo.cli.arguments import Parser, add_recipe_options, load_plugins, path
 from zoo.cli.text import count, right, share, short, table
 
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ examples:
 
 
 def add_arguments(parser: Parser) -> None:
-    parser.add_argument("recipe", metavar="RECIPE", type=Path, help="a TOML file")
+    parser.add_argument("recipe", metavar="RECIPE", type=path, help="a TOML file")
     add_recipe_options(parser)
     parser.add_argument(
         "--no-probe", action="store_true", help="train no steps, and estimate no time"

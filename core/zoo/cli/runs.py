@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zoo.cli.arguments import Command, Parser, add_commands
+from zoo.cli.arguments import Command, Parser, add_commands, path
 from zoo.cli.text import count, right, table
 from zoo.shell import quoted
 
@@ -44,7 +44,7 @@ def add_arguments(parser: Parser) -> None:
 
 def add_list_arguments(parser: Parser) -> None:
     parser.add_argument(
-        "dir", metavar="DIR", nargs="?", type=Path, default=Path("runs"), help="default: runs"
+        "dir", metavar="DIR", nargs="?", type=path, default=Path("runs"), help="default: runs"
     )
     parser.add_argument("--json", action="store_true", help="for a program to read")
     parser.set_defaults(run=run_list)

@@ -17,7 +17,8 @@ from zoo.cli.arguments import (
     add_recipe_options,
     integer,
     load_plugins,
-    new_folder,
+    new_path,
+    path,
 )
 from zoo.cli.text import size_of, table
 from zoo.errors import ZooError
@@ -42,10 +43,10 @@ examples:
 
 
 def add_arguments(parser: Parser) -> None:
-    parser.add_argument("recipe", metavar="RECIPE", nargs="?", type=Path, help="a TOML file")
+    parser.add_argument("recipe", metavar="RECIPE", nargs="?", type=path, help="a TOML file")
     add_recipe_options(parser)
-    parser.add_argument("--out", metavar="DIR", type=new_folder, help="where the run goes")
-    parser.add_argument("--resume", metavar="RUN", type=Path, help="go on with a run")
+    parser.add_argument("--out", metavar="DIR", type=new_path, help="where the run goes")
+    parser.add_argument("--resume", metavar="RUN", type=path, help="go on with a run")
     parser.add_argument(
         "--nproc",
         metavar="N",

@@ -14,7 +14,14 @@ import sys
 import tempfile
 from pathlib import Path
 
-from zoo.cli.arguments import Parser, add_recipe_options, integer, load_plugins
+from zoo.cli.arguments import (
+    Parser,
+    add_recipe_options,
+    integer,
+    load_plugins,
+    new_path,
+    path,
+)
 from zoo.cli.text import count
 from zoo.current_folder import ZOO
 from zoo.errors import ZooError
@@ -31,7 +38,7 @@ DIFFERS = 1
 
 
 def add_arguments(parser: Parser) -> None:
-    parser.add_argument("recipe", metavar="RECIPE", type=Path, help="a TOML file")
+    parser.add_argument("recipe", metavar="RECIPE", type=path, help="a TOML file")
     add_recipe_options(parser)
     parser.add_argument(
         "--kills", metavar="N", type=integer(1), default=5, help="how often (default: 5)"
@@ -46,7 +53,9 @@ def add_arguments(parser: Parser) -> None:
         "--nproc", metavar="N", type=integer(1), default=1, help="processes a run (default: 1)"
     )
     parser.add_argument("--seed", metavar="N", type=integer(0), help="for the same moments again")
-    parser.add_argument("--keep", metavar="DIR", type=Path, help="leave both runs in this folder")
+    parser.add_argument(
+        "--keep", metavar="DIR", type=new_path, help="leave both runs in this folder"
+    )
     parser.set_defaults(run=run)
 
 

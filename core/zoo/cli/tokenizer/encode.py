@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from zoo.cli.arguments import Parser, integer
+from zoo.cli.arguments import Parser, integer, new_path
 from zoo.cli.text import count
 from zoo.cli.tokenizer.loading import (
     add_text_arguments,
@@ -48,7 +48,7 @@ def add_arguments(parser: Parser) -> None:
         "-o",
         "--out",
         metavar="FILE",
-        type=Path,
+        type=new_path,
         help="save the ids, as .npy or .bin, instead of printing them",
     )
     parser.set_defaults(run=run)

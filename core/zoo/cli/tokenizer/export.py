@@ -7,11 +7,10 @@ ranks, gpt2 a vocab.json with its merges.txt.
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from shlex import quote
 from typing import Any
 
-from zoo.cli.arguments import Parser, load_plugins
+from zoo.cli.arguments import Parser, load_plugins, new_path
 from zoo.cli.tokenizer.loading import (
     PATH_HELP,
     add_loading_options,
@@ -44,7 +43,7 @@ def add_arguments(parser: Parser) -> None:
         "-o",
         "--out",
         metavar="OUT",
-        type=Path,
+        type=new_path,
         required=True,
         help="the file, or for gpt2 the folder, that is written",
     )

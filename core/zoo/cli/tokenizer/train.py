@@ -16,7 +16,14 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.cli.arguments import Parser, add_plugin_option, integer, load_plugins
+from zoo.cli.arguments import (
+    Parser,
+    add_plugin_option,
+    integer,
+    load_plugins,
+    new_path,
+    path,
+)
 from zoo.cli.text import count, table
 from zoo.cli.tokenizer.loading import refusals
 from zoo.errors import RecipeError, ZooError
@@ -50,10 +57,10 @@ OPTIONS = (
 
 def add_arguments(parser: Parser) -> None:
     parser.add_argument(
-        "files", metavar="FILE", nargs="+", type=Path, help="a text file, a folder or a pattern"
+        "files", metavar="FILE", nargs="+", type=path, help="a text file, a folder or a pattern"
     )
     parser.add_argument(
-        "-o", "--out", metavar="DIR", type=Path, required=True, help="where it is saved"
+        "-o", "--out", metavar="DIR", type=new_path, required=True, help="where it is saved"
     )
     parser.add_argument(
         "--name", default="bpe", help="which one of `zoo list tokenizer` (default: bpe)"
