@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from commands import fresh_registry, output_of  # noqa: F401
 from packages import THIRD_PARTY, install
 
 import zoo
@@ -70,22 +71,29 @@ def test_a_plug_in_that_fails_offers_nothing() -> None:
 
 @pytest.mark.parametrize("_installed", [("zoo-rival",)], indirect=True)
 @pytest.mark.usefixtures("_installed")
-def test_only_a_recipe_that_uses_a_name_two_offer_is_asked_whose() -> None:
+@pytest.mark.filterwarnings("error")
+def test_a_shipped_recipe_means_zoos_own_beside_a_plug_in_that_takes_its_name() -> None:
     registry = load_installed()
     assert registry.failures == []
-    problems = zoo.check(SMOKE, registry=registry)
-    assert [(p.path, p.message) for p in problems] == [
-        (
-            "model.norm",
-            "several plug-ins offer a norm named 'rmsnorm': "
-            'write "zoo:rmsnorm" or "zoo-rival:rmsnorm"',
-        )
-    ]
-    assert zoo.check(SMOKE, ["model.norm=layernorm"], registry=registry) == []
+    recipe = zoo.load_recipe(SMOKE, registry=registry)
+    assert recipe.resolved() == zoo.load_recipe(SMOKE).resolved()
     recipe = zoo.load_recipe(SMOKE, ["model.norm=zoo-lm:rmsnorm"], registry=registry)
     assert recipe.resolved()["model"]["norm"] == {"name": "zoo:rmsnorm", "eps": 1e-5}
-    found = registry.find("norm", "rival:rmsnorm")
-    assert (found.owner, found.version) == ("zoo-rival", "0.1.0")
+    recipe = zoo.load_recipe(SMOKE, ["model.norm=rival:rmsnorm"], registry=registry)
+    assert recipe.resolved()["model"]["norm"] == {"name": "zoo-rival:rmsnorm"}
+    assert recipe.plugins["zoo-rival"] == "0.1.0"
+
+
+@pytest.mark.parametrize("_installed", [("zoo-rival",)], indirect=True)
+@pytest.mark.usefixtures("_installed", "fresh_registry")
+def test_whose_a_name_is_that_two_offer_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    zoo.registry.cache_clear()
+    lines = [line.split()[:2] for line in output_of(capsys, "list", "norm").splitlines()]
+    assert ["rmsnorm", "zoo"] in lines
+    assert ["zoo-rival:rmsnorm", "zoo-rival"] in lines
+    out = output_of(capsys, "plugins")
+    assert "norm  zoo-rival:rmsnorm" in out
+    assert "\nrmsnorm: alone, such a name means zoo's own\n" in out
 
 
 @pytest.mark.parametrize("_installed", [("zoo-rival", "zoo-raises")], indirect=True)
@@ -146,10 +154,47 @@ def test_files_of_one_name_are_told_apart(tmp_path: Path) -> None:
     registry = zoo.Registry()
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
-        (tmp_path / folder / "norms.py").write_text(LOCAL, encoding="utf-8")
+        (tmp_path / folder / "norms.py").write_text(f"{LOCAL}# {folder}", encoding="utf-8")
         load_file(registry, tmp_path / folder / "norms.py")
     spellings = [registry.spelling(entry) for entry in registry.entries("norm")]
     assert [Path(registry.find("norm", s).file or "").parent.name for s in spellings] == ["a", "b"]
+
+
+def test_files_of_one_content_are_one_plug_in(tmp_path: Path) -> None:
+    registry = zoo.Registry()
+    for name in ("norms.py", "norms_of_mine.py"):
+        (tmp_path / name).write_text(LOCAL, encoding="utf-8")
+        load_file(registry, tmp_path / name)
+    (entry,) = registry.entries("norm")
+    assert registry.find("norm", "norms_of_mine:tripled") is entry
+
+
+@pytest.mark.parametrize("name", ["zoo.py", "builtin.py"])
+def test_a_file_called_as_zoo_itself_is_refused(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(LOCAL, encoding="utf-8")
+    with pytest.raises(zoo.ZooError, match="stands for zoo itself: rename the file"):
+        load_file(load_installed(), tmp_path / name)
+
+
+@pytest.mark.parametrize("_installed", [("zoo-rival",)], indirect=True)
+@pytest.mark.usefixtures("_installed")
+@pytest.mark.parametrize("name", ["zoo_rival.py", "halving.py", "site/zoo_rival.py"])
+def test_a_file_takes_the_place_of_the_plug_in_that_was_made_of_it(
+    name: str, tmp_path: Path
+) -> None:
+    """By name if it was worked on since, else by content: they are not rivals of each other."""
+    registry, file = load_installed(), tmp_path / name
+    installed = (tmp_path / "site" / "zoo_rival.py").read_text(encoding="utf-8")
+    if name == "zoo_rival.py":
+        installed += "\n# better now"
+    file.write_text(installed, encoding="utf-8")
+    told = f"{name} takes the place of zoo-rival 0.1.0, which is installed"
+    with pytest.warns(UserWarning, match=told):
+        load_file(registry, file)
+    assert [entry.owner for entry in registry.entries("norm")].count("zoo-rival") == 0
+    entry = registry.find("norm", f"{file.stem}:rmsnorm")
+    for owner in ("zoo-rival", "rival"):
+        assert registry.find("norm", f"{owner}:rmsnorm") is entry
 
 
 @pytest.mark.parametrize(

@@ -123,7 +123,11 @@ def test_two_of_one_distribution_are_told_apart_by_their_entry_points(registry: 
     registry.add(offering("mine", "1.0", "second").entries)
     spellings = [registry.spelling(entry) for entry in registry.entries("norm")]
     assert spellings == ["m:scale", "second:scale"]
-    assert [registry.find("norm", name).aliases for name in spellings] == [("m",), ("second",)]
+    found = [registry.find("norm", name) for name in spellings]
+    assert [entry.plugin.aliases for entry in found] == [("m",), ("second",)]
+    # A run that records them must mean the same two.
+    recorded = [find_component(registry, "norm", name, {}).resolved() for name in spellings]
+    assert [table["name"] for table in recorded] == spellings
 
 
 def test_a_component_takes_what_it_needs_of_what_its_host_gives(registry: Registry) -> None:
@@ -219,18 +223,22 @@ def test_a_component_that_is_its_own_part_is_refused(registry: Registry) -> None
         find_component(registry, "norm", "endless", {})
 
 
-def test_a_default_means_what_it_did_when_another_plug_in_takes_its_name() -> None:
+def test_a_name_that_zoo_offers_means_zoos_beside_any_plug_in() -> None:
     registry = Registry()
-    builtin = Registrar("zoo", "1.0")
+    builtin = Registrar("zoo", "1.0", builtin=True)
     builtin.norm("scale", Scale)
     builtin.attention("mixer", Mixer)
     rival = Registrar("rival", "1.0")
     rival.norm("scale", Scale)
-    registry.add([*builtin.entries, *rival.entries])
-    mixer = find_component(registry, "attention", "mixer", {"window": 4})
+    registry.add([*rival.entries, *builtin.entries])
+    mixer = find_component(registry, "attention", "mixer", {"window": 4})  # its default, unsaid
     assert mixer.resolved()["norm"] == {"name": "zoo:scale", "by": 3.0}
-    with pytest.raises(ZooError, match="several plug-ins offer a norm named 'scale'"):
-        registry.find("norm", "scale")
+    told = "norm 'scale' is zoo's own; write \"rival:scale\" for the other one"
+    with pytest.warns(UserWarning, match=told):
+        assert find_component(registry, "norm", "scale", {}).entry is builtin.entries[0]
+    theirs = find_component(registry, "norm", "rival:scale", {})
+    assert theirs.entry is rival.entries[0]
+    assert theirs.resolved()["name"] == "rival:scale"
 
 
 def test_what_lacks_a_declaration_is_refused_where_it_stands() -> None:

@@ -24,7 +24,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from zoo.errors import ZooError
+from zoo.errors import PluginError, ZooError
 from zoo.folders import remove_folder, whole_folder
 from zoo.manifest import (
     FORMAT,
@@ -297,12 +297,15 @@ def newest(dir: Path, *, resumable: bool = True, accept: Accept | None = None) -
     Raises:
         ZooError: there are checkpoints, and all are damaged.
         PermissionError: one may not be read, which is no damage.
+        PluginError: its recipe needs a plug-in that is not here.
     """
     problems: dict[Path, ZooError] = {}
     while left := [folder for folder in all_in(dir) if folder not in problems]:
         folder = left[-1]
         try:
             found = open_checkpoint(folder, resumable=resumable, accept=accept)
+        except PluginError:  # no damage
+            raise
         except ZooError as error:
             if folder.exists():  # else it was removed, as there are newer ones by now
                 problems[folder] = error

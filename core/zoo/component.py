@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -87,7 +88,8 @@ class Component:
 
         With the owner, so that it means the same when another plug-in takes the name.
         """
-        return {"name": f"{self.entry.owner}:{self.entry.name}", **as_toml(self.options)}
+        name = self.name if ":" in self.name else f"{self.entry.owner}:{self.entry.name}"
+        return {"name": name, **as_toml(self.options)}
 
     def __repr__(self) -> str:
         options = "".join(f", {name}={in_short(value)}" for name, value in self.options.items())
@@ -167,10 +169,9 @@ class Resolver:
         """The component that a name, a table or a Ref stands for; None where it was refused."""
         if isinstance(value, Component) or not isinstance(value, (str, Mapping, Ref)):
             return value  # from Python: made to measure, or a class
-        prefer = None
-        if isinstance(value, Ref):  # a default, which means what it did when it was written
+        default = isinstance(value, Ref)
+        if isinstance(value, Ref):
             value = {"name": value.name, **value.options}
-            prefer = "zoo"
         table = {"name": value} if isinstance(value, str) else dict(value)
         name = table.pop("name", None)
         if not isinstance(name, str):
@@ -184,7 +185,7 @@ class Resolver:
             self.refuse(at, f"components nested more than {DEEPEST} deep; is one its own part?")
             return None
         try:
-            entry = self.registry.find(kind, name, prefer)
+            entry = self.registry.find(kind, name)
         except ZooError as error:
             if name == "none" and table:
                 known = ", ".join(map(self.registry.spelling, self.registry.entries(kind)))
@@ -193,8 +194,22 @@ class Resolver:
             else:
                 self.refuse((*at, "name") if isinstance(value, Mapping) else at, str(error))
             return None
+        if ":" not in name and not default:
+            self.tell_of_rivals(entry, at)
         options = self.options(entry.options, table, at, f"{kind} {name!r}")
         return Component(entry, options, self.registry.spelling(entry), at)
+
+    def tell_of_rivals(self, entry: Entry, at: At) -> None:
+        """Warns where a bare name that means zoo's component is that of a ``--plugin`` file too.
+
+        Whoever names a file probably means its component. What is installed beside zoo is met by
+        every recipe: `zoo list` tells of it.
+        """
+        rivals = [rival for rival in self.registry.rivals(entry) if not rival.plugin.module]
+        others = " or ".join(f'"{self.registry.spelling(rival)}"' for rival in rivals)
+        if others:
+            told = f"{entry.kind} {entry.name!r} is zoo's own; write {others} for the other one"
+            warnings.warn(f"{dotted(at)}: {told}" if at else told, stacklevel=2)
 
     def options(
         self, options: Mapping[str, Option], table: Mapping[str, Any], at: At, whose: str
@@ -244,6 +259,8 @@ def find_component(
     entry = registry.find(kind, name)
     problems: list[Problem] = []
     resolver = Resolver(registry, lambda at, message: problems.append(Problem(message, dotted(at))))
+    if ":" not in name:
+        resolver.tell_of_rivals(entry, ())
     values = resolver.options(entry.options, options, (), f"{kind} {name!r}")
     if problems:
         raise RecipeError(problems)

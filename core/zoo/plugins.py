@@ -14,10 +14,10 @@ from __future__ import annotations
 
 import functools
 import gc
-import hashlib
 import importlib.util
 import os
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,14 +26,17 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 from zoo.errors import PluginError, ZooError
-from zoo.registry import Failure, Registrar, Registry
+from zoo.registry import Failure, Plugin, Registrar, Registry
 from zoo.shell import quoted
+from zoo.sources import digest, digest_of_file, digests_of_module
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
 GROUP = "zoo"
 BUILTIN = "zoo-lm"
+HOUSE = ("zoo", BUILTIN)
+"""What recipes call zoo itself, where they say whose component they mean."""
 
 hookspec = pluggy.HookspecMarker(GROUP)
 hookimpl = pluggy.HookimplMarker(GROUP)
@@ -138,10 +141,13 @@ def load_entry_point(registry: Registry, point: EntryPoint) -> None:
     """Adds what a plug-in offers: all of it, or nothing and a failure."""
     owner, version = distribution(point)
     aliases: tuple[str, ...] = (point.name,)
-    if is_builtin(point):
-        owner, aliases = "zoo", (BUILTIN, point.name)
-    registrar = Registrar(owner, version, aliases)
+    if builtin := is_builtin(point):
+        owner, aliases = HOUSE[0], (BUILTIN, point.name)
+    module = point.value.partition(":")[0].partition(".")[0].strip()
+    registrar = Registrar(owner, version, aliases, module=module, builtin=builtin)
     try:
+        if owner in HOUSE and not builtin:
+            raise PluginError(f"{owner!r} is zoo's own name: give the distribution another")
         register(point.load, registrar)
     except PluginError as error:
         registry.failures.append(Failure(owner, version, point.name, str(error)))
@@ -150,31 +156,50 @@ def load_entry_point(registry: Registry, point: EntryPoint) -> None:
 
 
 def load_file(registry: Registry, path: Path) -> None:
-    """Adds what a Python file offers; its owner is the file's stem. A second time does nothing.
+    """Adds what a Python file offers; its owner is the file's stem.
+
+    A file of the same content as one that was loaded is the same plug-in, whatever its name. A file
+    takes the place of the installed plug-in that was made of it, which is said.
 
     Raises:
-        ZooError: a file that isn't there or doesn't load.
+        ZooError: a file that isn't there, doesn't load or has changed since it was, or that is
+            called as zoo itself is.
     """
     if not path.is_file():
         raise ZooError(f"{path}: no such file")
-    full_path = path.resolve().as_posix()
-    version = f"sha256:{digest(path.read_bytes())}"
-    loaded = {entry.version for entry in registry.entries() if full_path in entry.aliases}
-    if loaded - {version}:
-        raise ZooError(f"{path} has changed since it was loaded: start Python anew")
-    if loaded:
-        return
-    registrar = Registrar(path.stem, version, (full_path,))
+    full_path, version = path.resolve().as_posix(), digest_of_file(path)
+    file = Registrar(path.stem, version, (full_path,))
+    replaced = []
+    for plugin in registry.plugins:
+        if plugin.builtin and path.stem in plugin.owners:
+            raise ZooError(f"{path}: {path.stem!r} stands for zoo itself: rename the file")
+        if full_path in plugin.aliases and plugin.version != version:
+            raise ZooError(f"{path} has changed since it was loaded: start Python anew")
+        if not plugin.module and plugin.version == version:
+            if registry.plugin(path.stem) is None:
+                registry.let_stand_in(path.stem, plugin)
+            return
+        if is_installed_as(plugin, file.plugin):
+            replaced.append(plugin)
     try:
-        register(lambda: import_file(f"zoo_file_{digest(full_path.encode())}", path), registrar)
+        register(lambda: import_file(f"zoo_file_{digest(full_path.encode())}", path), file)
     except PluginError as error:
         raise ZooError(f"{path}: this plug-in could not be loaded: {error}") from error
-    registry.add(registrar.entries)
+    for plugin in replaced:
+        registry.remove(plugin)
+        for owner in plugin.owners:
+            registry.let_stand_in(owner, file.plugin)
+        warnings.warn(f"{path} takes the place of {plugin}, which is installed", stacklevel=2)
+    registry.add(file.entries)
     registry.files.append(str(path))
 
 
-def digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()[:12]
+def is_installed_as(plugin: Plugin, file: Plugin) -> bool:
+    """Whether a file is what an installed plug-in was made of: by name, or by content."""
+    if plugin.builtin or not plugin.module:
+        return False
+    names = {name.replace("-", "_") for name in (plugin.owner, plugin.module)}
+    return file.owner.replace("-", "_") in names or file.version in digests_of_module(plugin.module)
 
 
 def import_file(name: str, path: Path) -> Any:

@@ -18,7 +18,7 @@ from zoo.document import DEFAULT_NAMES, FORMAT, Node, override, parse, read_chai
 from zoo.errors import Problem, RecipeError, ZooError, did_you_mean
 from zoo.paths import expanded
 from zoo.plugins import registry as default_registry
-from zoo.registry import Entry, Registry, read_entry
+from zoo.registry import Entry, Plugin, Registry, read_entry
 from zoo.settings import (
     DataOptions,
     GenerateOptions,
@@ -64,7 +64,8 @@ def sections() -> dict[str, Callable[..., Any]]:
 def decoder_entry() -> Entry:
     """The Decoder as a component, given ``vocab_size`` and ``seed``."""
     factory, offered = sections()["model"], ("vocab_size", "seed")
-    return read_entry("model", "decoder", factory, "zoo", zoo.__version__, offered=offered)
+    plugin = Plugin("zoo", zoo.__version__, builtin=True)
+    return read_entry("model", "decoder", factory, plugin, offered=offered)
 
 
 @dataclass(frozen=True)
@@ -112,8 +113,16 @@ class Recipe:
     @property
     def plugins(self) -> dict[str, str]:
         """The plug-ins whose components are used, with their versions."""
-        used = [component.entry for component in self.components]
-        return {entry.owner: entry.version for entry in sorted(used, key=lambda e: e.owner)}
+        return {plugin.owner: plugin.version for plugin in self._plugins()}
+
+    @property
+    def code(self) -> dict[str, str]:
+        """The plug-ins from outside whose components are used, with the digest of their source."""
+        return {plugin.owner: plugin.code for plugin in self._plugins() if plugin.code}
+
+    def _plugins(self) -> list[Plugin]:
+        used = {component.entry.plugin for component in self.components}
+        return sorted(used, key=lambda plugin: plugin.owner)
 
     def resolved(self) -> dict[str, Any]:
         """The recipe with every default written out: a recipe that trains the same model."""

@@ -7,6 +7,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from zoo.contracts import (
@@ -26,6 +27,7 @@ from zoo.contracts import (
 )
 from zoo.errors import PluginError, ZooError, did_you_mean
 from zoo.signature import Option, read_signature
+from zoo.sources import digest_of_module
 
 if TYPE_CHECKING:
     from typing import TypeAlias, TypeVar
@@ -39,6 +41,42 @@ RESERVED = ("name", "times")
 """What a recipe's table says of the component itself, so that no option can be called so."""
 
 
+@dataclass(frozen=True)
+class Plugin:
+    """Who offers components.
+
+    Attributes:
+        owner: the distribution's name, or a local file's without its ending.
+        version: the distribution's, or the digest of a local file.
+        aliases: what else may stand for the owner in ``"owner:name"``.
+        module: the module or package that was installed; "" for a local file.
+        builtin: whether it is zoo's own, whose components have the names that they take.
+    """
+
+    owner: str
+    version: str
+    aliases: tuple[str, ...] = ()
+    module: str = ""
+    builtin: bool = False
+
+    @property
+    def owners(self) -> tuple[str, ...]:
+        return (self.owner, *self.aliases)
+
+    @cached_property
+    def code(self) -> str:
+        """The digest of its source, "" where there is none to read or it is zoo's own."""
+        if self.builtin:
+            return ""
+        return digest_of_module(self.module) if self.module else self.version
+
+    def __str__(self) -> str:
+        return f"{self.owner} {self.version}".strip()
+
+    def __repr__(self) -> str:
+        return f"<Plugin {str(self)!r}>"
+
+
 @dataclass(frozen=True, eq=False)
 class Entry:
     """A component on offer.
@@ -46,26 +84,27 @@ class Entry:
     Attributes:
         kind, name: what it is and what recipes call it.
         factory: makes it; mostly a class.
-        owner, version: the plug-in that offers it: a distribution, or a local file.
+        plugin: who offers it.
         offered: the positional arguments that its host has, in order.
         given: those of them that the factory takes.
         options: its keyword-only parameters.
-        aliases: what else may stand for the owner in ``"owner:name"``.
     """
 
     kind: str
     name: str
     factory: Callable[..., Any] = field(repr=False)
-    owner: str
-    version: str
+    plugin: Plugin
     offered: tuple[str, ...]
     given: tuple[str, ...]
     options: Mapping[str, Option] = field(repr=False)
-    aliases: tuple[str, ...] = ()
 
     @property
-    def owners(self) -> tuple[str, ...]:
-        return (self.owner, *self.aliases)
+    def owner(self) -> str:
+        return self.plugin.owner
+
+    @property
+    def version(self) -> str:
+        return self.plugin.version
 
     @property
     def doc(self) -> str:
@@ -104,11 +143,9 @@ def read_entry(
     kind: str,
     name: str,
     factory: Callable[..., Any],
-    owner: str,
-    version: str,
+    plugin: Plugin,
     *,
     offered: tuple[str, ...],
-    aliases: tuple[str, ...] = (),
 ) -> Entry:
     """An entry whose factory's signature was read and found to fit its kind.
 
@@ -128,12 +165,9 @@ def read_entry(
                 raise PluginError(f"has an option {word!r}, a word that recipes reserve: rename it")
     except PluginError as error:
         raise PluginError(f"{kind} {name!r} {error}") from None
-    return Entry(
-        kind, name, factory, owner, version, offered, signature.given, signature.options, aliases
-    )
+    return Entry(kind, name, factory, plugin, offered, signature.given, signature.options)
 
 
-@dataclass
 class Registrar:
     """Takes what one plug-in offers: ``registry.norm("rmsnorm", RMSNorm)``.
 
@@ -145,13 +179,20 @@ class Registrar:
         registry.add(mine.entries)
     """
 
-    owner: str
-    version: str
-    aliases: tuple[str, ...] = ()
-    entries: list[Entry] = field(default_factory=list)
+    def __init__(
+        self,
+        owner: str,
+        version: str,
+        aliases: tuple[str, ...] = (),
+        *,
+        module: str = "",
+        builtin: bool = False,
+    ) -> None:
+        self.plugin = Plugin(owner, version, aliases, module, builtin)
+        self.entries: list[Entry] = []
 
     def __repr__(self) -> str:
-        return f"<Registrar of {self.owner!r}, {len(self.entries)} components>"
+        return f"<Registrar of {self.plugin.owner!r}, {len(self.entries)} components>"
 
     def add(self, kind: str, name: str, factory: Factory[Any]) -> None:
         """Offers a component of any kind.
@@ -168,17 +209,7 @@ class Registrar:
             )
         if any((entry.kind, entry.name) == (kind, name) for entry in self.entries):
             raise PluginError(f"{kind} {name!r} is offered twice")
-        self.entries.append(
-            read_entry(
-                kind,
-                name,
-                factory,
-                self.owner,
-                self.version,
-                offered=KINDS[kind].given,
-                aliases=self.aliases,
-            )
-        )
+        self.entries.append(read_entry(kind, name, factory, self.plugin, offered=KINDS[kind].given))
 
     def norm(self, name: str, factory: Factory[Norm]) -> None:
         self.add("norm", name, factory)
@@ -241,6 +272,7 @@ class Registry:
 
     def __init__(self) -> None:
         self._offers: dict[str, dict[str, list[Entry]]] = {kind: {} for kind in KINDS}
+        self._stand_ins: dict[str, str] = {}
         self.failures: list[Failure] = []
         self.files: list[str] = []
         """Local files that were loaded as plug-ins, as they were named."""
@@ -253,6 +285,41 @@ class Registry:
         for entry in entries:
             self._offers[entry.kind].setdefault(entry.name, []).append(entry)
 
+    def remove(self, plugin: Plugin) -> None:
+        """Forgets what a plug-in offers."""
+        for by_name in self._offers.values():
+            for name, entries in list(by_name.items()):
+                by_name[name] = [entry for entry in entries if entry.plugin != plugin]
+                if not by_name[name]:
+                    del by_name[name]
+
+    def let_stand_in(self, owner: str, plugin: Plugin) -> None:
+        """From now on, ``"owner:name"`` is the plug-in's component of that name."""
+        self._stand_ins[owner] = plugin.owner
+
+    def copy(self) -> Registry:
+        """A registry that offers the same, and of which more can be said."""
+        other = Registry()
+        other.add(self.entries())
+        other._stand_ins = dict(self._stand_ins)
+        other.failures, other.files = list(self.failures), list(self.files)
+        return other
+
+    @property
+    def plugins(self) -> list[Plugin]:
+        """Those that offer something, zoo's own first."""
+        distinct = dict.fromkeys(entry.plugin for entry in self.entries())
+        return sorted(distinct, key=lambda plugin: (not plugin.builtin, plugin.owner))
+
+    def plugin(self, owner: str) -> Plugin | None:
+        """The plug-in that ``"owner:…"`` means, or the first of them; None where there is none."""
+        owner = self._stand_ins.get(owner, owner)
+        return next((plugin for plugin in self.plugins if owner in plugin.owners), None)
+
+    def names(self, plugin: Plugin) -> list[str]:
+        """What a plug-in calls its components."""
+        return [entry.name for entry in self.entries() if entry.plugin == plugin]
+
     def entries(self, kind: str | None = None) -> list[Entry]:
         """What is on offer, of one kind or of all, in the order of kinds and names.
 
@@ -264,19 +331,20 @@ class Registry:
         by_name = self._of_kind(kind)
         return [entry for name in sorted(by_name) for entry in by_name[name]]
 
-    def find(self, kind: str, ref: str, prefer: str | None = None) -> Entry:
+    def find(self, kind: str, ref: str) -> Entry:
         """The component that ``"name"`` or ``"owner:name"`` stands for.
 
-        Where several plug-ins offer a bare name, that of the owner ``prefer`` is taken, if given.
+        A bare name that zoo itself offers means zoo's, whoever else takes it, so that a recipe
+        means the same beside any plug-in.
 
         Raises:
             ZooError: no such kind or component, or several of that name.
         """
         by_name = self._of_kind(kind)
         owner, colon, name = ref.rpartition(":")
-        found = [e for e in by_name.get(name, []) if not colon or owner in e.owners]
-        if len(found) > 1 and prefer is not None:
-            found = [entry for entry in found if prefer in entry.owners] or found
+        owner = self._stand_ins.get(owner, owner)
+        found = [e for e in by_name.get(name, []) if not colon or owner in e.plugin.owners]
+        found = [entry for entry in found if entry.plugin.builtin] or found
         if len(found) == 1:
             return found[0]
         if found:
@@ -286,14 +354,20 @@ class Registry:
         failures = "".join(f"; {failure}" for failure in self.failures)
         raise ZooError(f"no {kind} named {ref!r}{did_you_mean(ref, known)}{failures}")
 
+    def rivals(self, entry: Entry) -> list[Entry]:
+        """The components of other plug-ins that have the same kind and name."""
+        return [e for e in self._offers[entry.kind].get(entry.name, []) if e is not entry]
+
     def spelling(self, entry: Entry) -> str:
         """What a recipe writes for an entry: its name, with the owner only where it must."""
-        rivals = [e for e in self._offers[entry.kind].get(entry.name, []) if e is not entry]
-        if not rivals:
+        rivals = self.rivals(entry)
+        if not rivals or entry.plugin.builtin:
             return entry.name
-        taken = {owner for rival in rivals for owner in rival.owners}
-        owner = next((owner for owner in entry.owners if owner not in taken), entry.owner)
-        return f"{owner}:{entry.name}"
+        taken = {owner for rival in rivals for owner in rival.plugin.owners}
+        owners = entry.plugin.owners
+        return (
+            f"{next((owner for owner in owners if owner not in taken), entry.owner)}:{entry.name}"
+        )
 
     def _of_kind(self, kind: str) -> dict[str, list[Entry]]:
         if kind not in self._offers:

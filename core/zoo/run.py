@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.errors import RecipeError, ZooError
+from zoo.errors import PluginError, RecipeError, ZooError
 from zoo.lock import owner_of
 from zoo.paths import expanded, make_folder, sync_dir
 from zoo.records import METRICS, records_in, table_in
@@ -79,24 +80,41 @@ class Run:
 
     @cached_property
     def recipe(self) -> Recipe:
-        """The resolved recipe that the checkpoint was trained with."""
+        """The resolved recipe that the checkpoint was trained with.
+
+        Warns of a plug-in that is another than it was.
+
+        Raises:
+            PluginError: a plug-in is not here, or no longer takes what the recipe says.
+        """
+        from zoo.document import parse
         from zoo.plugins import registry
         from zoo.recipe import parse_recipe
+        from zoo.run_plugins import present_plugins
 
+        saved = self.checkpoint
+        text, file = saved.recipe_toml, saved.folder / "recipe.toml"
+        present = present_plugins(saved.state, parse(text, file).plain(), registry())
+        told = f"{self.dir} was made with {'; '.join(present.told)}"
         try:
-            return parse_recipe(self.checkpoint.recipe_toml, self.checkpoint.folder / "recipe.toml")
+            recipe = parse_recipe(text, file, present.registry)
         except RecipeError as error:
-            owners = {owner for entry in registry().entries() for owner in entry.owners}
-            used = self.checkpoint.state.plugins.items()
-            lacking = ", ".join(f"{name} {version}" for name, version in used if name not in owners)
-            if not lacking:
-                raise
             failed = "".join(f"; {failure}" for failure in registry().failures)
-            raise ZooError(
-                f"{self.dir} was made with {lacking}: install it, or name its file with --plugin "
-                f"(in Python, zoo.load_plugin)"
-                f"{failed}"
-            ) from error
+            if present.lacking:
+                lacking = ", ".join(present.lacking)
+                raise PluginError(
+                    f"{self.dir} was made with {lacking}: install it, or name its file with "
+                    f"--plugin (in Python, zoo.load_plugin){failed}"
+                ) from error
+            if present.told:
+                raise PluginError(f"{told}; its recipe can't be read with that: {error}") from error
+            raise
+        if present.told:
+            warnings.warn(
+                f"{told}; it may compute something else, and training may not go on exactly",
+                stacklevel=2,
+            )
+        return recipe
 
     @cached_property
     def tokenizer(self) -> Tokenizer:
@@ -263,9 +281,9 @@ def open_run(path: str | Path | None = None, *, resumable: bool = False) -> Run:
     from zoo import checkpoint
 
     def accept(found: Checkpoint) -> None:
-        Run(folder, found).check_shapes()
+        Run(run, found).check_shapes()
 
-    folder = find_run(path) if path is not None else newest_run()
+    folder = run = find_run(path) if path is not None else newest_run()
     if (folder / "manifest.json").exists():
         run = folder.parent.parent if folder.parent.name == "checkpoints" else folder
         found = checkpoint.open_checkpoint(folder, resumable=resumable, accept=accept)

@@ -32,7 +32,8 @@ class TrainState:
         data: the key of its tokens in the cache folder.
         precision, products, compiled: how it computes; ``products`` is what torch is asked for.
         optimizer: what ``flatten_optimizers`` gave beside tensors.
-        plugins: the versions of those whose components it uses, by name.
+        plugins, code: the versions of those whose components it uses, by name, and the digests of
+            their source.
         label, notices: what is to be said of its text.
     """
 
@@ -50,6 +51,7 @@ class TrainState:
     skipped: int = 0
     products: str | None = None
     compiled: bool = False
+    code: dict[str, str] = field(default_factory=dict)
     format: int = field(default=FORMAT)
 
     def __repr__(self) -> str:
@@ -87,7 +89,7 @@ def read_state(data: bytes) -> TrainState:
             if not rule.holds(table[each.name]):
                 found = shown(table[each.name])
                 raise ValueError(f"{each.name}: expected {rule.expected}, got {found}")
-        elif each.default is MISSING:
+        elif each.default is MISSING and each.default_factory is MISSING:
             raise ValueError(f"{each.name} is missing")
     return TrainState(**values)
 
@@ -115,6 +117,10 @@ def is_number(value: Any) -> bool:
 
 def is_line(value: Any) -> bool:
     return isinstance(value, str) and len(value) <= LONGEST_LINE
+
+
+def is_table_of_lines(value: Any) -> bool:
+    return isinstance(value, dict) and all(is_line(a) and is_line(b) for a, b in value.items())
 
 
 def is_evaluation(value: Any) -> bool:
@@ -172,13 +178,8 @@ RULES: dict[str, Rule] = {
     ),
     "compiled": Rule("true or false", lambda value: isinstance(value, bool)),
     "optimizer": Rule("a list of optimizers' states", list_of(is_optimizer)),
-    "plugins": Rule(
-        "versions by name",
-        lambda value: (
-            isinstance(value, dict)
-            and all(is_line(name) and is_line(version) for name, version in value.items())
-        ),
-    ),
+    "plugins": Rule("versions by name", is_table_of_lines),
+    "code": Rule("digests by name", is_table_of_lines),
     "label": LINE,
     "notices": Rule("a list of texts", list_of(is_line)),
 }

@@ -108,6 +108,8 @@ def run(args: argparse.Namespace) -> int:
         raise ZooError(f"{args.path}: no such run; give a text to continue after --prompt")
     if args.batch_file is not None and args.prompt is not None:
         raise ZooError("either --prompt or --batch-file: write the prompt into the file")
+    if args.plugin:  # first: a large checkpoint is compared with the model that they make
+        load_plugins(args)
     with ThreadPoolExecutor(1) as beside:  # files are verified while torch is imported
         opening = beside.submit(open_run, args.path)
         load_plugins(args)

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import argparse
 from itertools import groupby
-from typing import TYPE_CHECKING
 
 from zoo.cli.arguments import Parser, add_plugin_option, load_plugins
 from zoo.cli.text import table
-
-if TYPE_CHECKING:
-    from zoo.registry import Entry
 
 USAGE = "[options]"
 EXAMPLES = """\
@@ -28,14 +24,14 @@ def add_arguments(parser: Parser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     registry = load_plugins(args)
-    by_owner: dict[tuple[str, ...], list[Entry]] = {}
-    for entry in registry.entries():
-        by_owner.setdefault((entry.owner, entry.version, *entry.aliases), []).append(entry)
-    for (owner, version, *aliases), entries in by_owner.items():
-        print(f"{owner} {version} ({', '.join(aliases)})")
+    for plugin in registry.plugins:
+        print(f"{plugin} ({', '.join(plugin.aliases)})")
+        entries = [entry for entry in registry.entries() if entry.plugin == plugin]
         offers = groupby(entries, key=lambda entry: entry.kind)
-        rows = [(kind, ", ".join(entry.name for entry in group)) for kind, group in offers]
+        rows = [(kind, ", ".join(map(registry.spelling, group))) for kind, group in offers]
         print(table(rows, indent=2), end="\n\n")
+    if taken := [e.name for e in registry.entries() if e.plugin.builtin and registry.rivals(e)]:
+        print(f"{', '.join(taken)}: alone, such a name means zoo's own\n")
     for failure in registry.failures:
         print(f"{failure.owner} {failure.version} ({failure.entry_point})")
         print(f"  could not be loaded: {failure.reason}\n")
