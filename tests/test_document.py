@@ -14,7 +14,7 @@ from minimal import MINIMAL, Write, problems, writer
 
 import zoo
 from zoo.document import Node, Origin, merge, override
-from zoo.errors import readable
+from zoo.terminal import readable
 from zoo.toml_lines import key_lines
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import inspect
 import json
 import shutil
-import sys
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -26,6 +25,7 @@ from zoo.folders import WEEK, resumed_folder, whole_folder
 from zoo.lock import Lock, only_one
 from zoo.paths import make_folder, write_atomically
 from zoo.progress import amount, track
+from zoo.terminal import say
 from zoo.threads import side_by_side
 from zoo.tokens import TokenWriter, drop_after, dtype_for
 
@@ -300,7 +300,3 @@ def nothing_in(corpus: Corpus, split: str) -> ZooError:
 
 def as_json(value: Any) -> bytes:
     return (json.dumps(value, indent=2) + "\n").encode("ascii")
-
-
-def say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)

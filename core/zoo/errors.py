@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+
+from zoo.terminal import readable
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,9 @@ class Problem:
 
 class ZooError(Exception):
     """A mistake in what zoo was given: the command line prints it and exits with 2."""
+
+    def __str__(self) -> str:
+        return readable(super().__str__())
 
 
 class RecipeError(ZooError):
@@ -48,13 +52,3 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     guess = f"; did you mean {near[0]!r}?" if near else ""
     return f"{guess} (known: {', '.join(names) or 'none'})"
-
-
-def readable(text: str) -> str:
-    """The text with what can't be printed as escapes, and its longest words cut short.
-
-    >>> readable("a\\x1bb"), len(readable("x" * 1000))
-    ('a\\\\x1bb', 81)
-    """
-    text = "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
-    return re.sub(r"\S{300,}", lambda word: f"{word[0][:40]}…{word[0][-40:]}", text)

@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from zoo.errors import ZooError
+from zoo.terminal import say
 
 POLL_SECONDS = 0.2
 TRIES = 3
@@ -28,7 +29,7 @@ def only_one(path: Path, waiting: str) -> Iterator[Lock]:
     said = False
     while (lock := take(path)) is None:
         if not said:
-            print(waiting, file=sys.stderr, flush=True)
+            say(waiting)
         said = True
         time.sleep(POLL_SECONDS)
     with lock:

@@ -26,12 +26,12 @@ from zoo.encoding import (
     encode_corpus,
     expected_bytes,
     nothing_in,
-    say,
 )
 from zoo.errors import ZooError
 from zoo.folders import whole_folder
 from zoo.paths import cache_dir
 from zoo.progress import track
+from zoo.terminal import say
 from zoo.tokens import Tokens
 
 if TYPE_CHECKING:

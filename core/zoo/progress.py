@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from zoo.terminal import on_one_line
+
 if TYPE_CHECKING:
     from rich.progress import Progress
 
@@ -32,6 +34,7 @@ def track(
     ...     for _ in range(3):
     ...         advance(1)
     """
+    label = on_one_line(label)
     started = time.perf_counter()
     before = done
     on_terminal = sys.stderr.isatty()

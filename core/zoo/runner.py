@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import warnings
 from contextlib import ExitStack
 from pathlib import Path
@@ -25,6 +24,7 @@ from zoo.recipe import Recipe, recipe_of
 from zoo.run import LOCK, Run, new_run_dir, open_run, refuse_used, run_of_launch
 from zoo.session import Session
 from zoo.shell import quoted
+from zoo.terminal import say
 from zoo.trainer import Trainer
 
 
@@ -74,7 +74,7 @@ def _run(recipe: Recipe, *, out: Path | None, resumed: Run | None) -> Run:
             and kept is None
             and (told := chosen_by(recipe, group, device, precision))
         ):
-            print(told, file=sys.stderr)
+            say(told)
         tokens = _prepare(recipe, group, resumed)
         compiled = kept.compiled if kept else None
         trainer = trainer_for(recipe, tokens, group, device, precision, compiled)

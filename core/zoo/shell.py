@@ -15,8 +15,15 @@ def quoted(text: object) -> str:
     runs/a-1 "my runs/a-1"
     """
     argument = str(text)
+    if os.name == "posix" and not argument.isprintable():
+        return "$'" + "".join(map(escaped, os.fsencode(argument))) + "'"
     if re.fullmatch(r"[\w./:-]+", argument):
         return argument
     if not re.search(r'["$`\\!%]', argument):
         return f'"{argument}"'
     return shlex.quote(argument) if os.name == "posix" else subprocess.list2cmdline([argument])
+
+
+def escaped(byte: int) -> str:
+    """A byte within $'…', which Bash and others read: what can't be typed, by its number."""
+    return chr(byte) if 0x20 <= byte < 0x7F and byte not in b"\\'" else f"\\x{byte:02x}"

@@ -27,6 +27,7 @@ from zoo.errors import RecipeError, ZooError, did_you_mean
 from zoo.interrupts import Interrupted, Interrupts
 from zoo.launcher import check_environment, is_first_process, rank
 from zoo.paths import cache_dir
+from zoo.terminal import readable, say
 
 # Beware: once its module is imported, `list` is a command here and no longer the built-in type.
 COMMANDS = (
@@ -77,7 +78,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return PIPE_CLOSED
     except Interrupted as stopped:
         if is_first_process():
-            print(": ".join(filter(None, ("interrupted", str(stopped)))), file=sys.stderr)
+            say(": ".join(filter(None, ("interrupted", str(stopped)))))
         return stopped.exit_code
     except ZooError as error:
         if is_first_process():
@@ -94,7 +95,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         where = f"{error.filename}: " if error.filename is not None else ""
         room = f" ({room_left()})" if error.errno == errno.ENOSPC and not where else ""
-        print(f"error: {where}{error.strerror}{room}", file=sys.stderr)
+        say(f"error: {where}{error.strerror}{room}")
         return USER_ERROR
 
 
@@ -140,7 +141,7 @@ def plain_warnings() -> Iterator[None]:
 
     def show(message: Warning | str, *_: Any, **__: Any) -> None:
         if is_first_process():
-            print(f"warning: {message}", file=sys.stderr)
+            print(readable(f"warning: {message}"), file=sys.stderr)
 
     with warnings.catch_warnings():
         warnings.showwarning = show

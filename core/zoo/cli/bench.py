@@ -9,11 +9,12 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-import sys
 from typing import TYPE_CHECKING, Any
 
+from zoo import terminal
 from zoo.cli.arguments import Parser, add_recipe_options, integer, load_plugins, path
 from zoo.cli.text import count, right, share, short, table
+from zoo.terminal import on_one_line, readable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,11 +66,11 @@ def run(args: argparse.Namespace) -> None:
         print_comparison(contenders, args.compare, args.json)
         return
     report = bench.measure(recipe, args.steps, say)
-    print(json.dumps(as_json(report), indent=2) if args.json else as_text(report))
+    print(json.dumps(as_json(report), indent=2) if args.json else readable(as_text(report)))
 
 
 def say(data: str) -> None:
-    print(f"training on {data}", file=sys.stderr, flush=True)
+    terminal.say(f"training on {data}")
 
 
 def as_json(report: Report) -> dict[str, Any]:
@@ -188,4 +189,5 @@ def print_comparison(
         (f"  {p}", *(f"{1000 * of[p]:.1f}" for of in both)) for p in both[0] if p != "observers"
     ]
     print(table(right(rows, 1)))
-    print(f"\na step with {' '.join(changes)} takes {ratio:.3f} of the time (median of pairs)")
+    swap = on_one_line(" ".join(changes))
+    print(f"\na step with {swap} takes {ratio:.3f} of the time (median of pairs)")

@@ -12,6 +12,7 @@ import sys
 from zoo.cli.arguments import Parser, add_recipe_options, load_plugins, path
 from zoo.cli.text import count, size_of
 from zoo.errors import RecipeError
+from zoo.terminal import on_one_line, say
 
 USAGE = "RECIPE… [options]"
 EXAMPLES = """\
@@ -38,10 +39,10 @@ def run(args: argparse.Namespace) -> int:
             recipe = load_recipe(file, args.set)
         except RecipeError as error:
             print(error, file=sys.stderr)
-            print(f"{file}: {count(len(error.problems), 'problem')}", file=sys.stderr)
+            say(f"{file}: {count(len(error.problems), 'problem')}")
             code = 2
         else:
-            print(f"{file}: ok, {size_of(recipe)}", flush=True)
+            print(on_one_line(f"{file}: ok, {size_of(recipe)}"), flush=True)
             for swap in recipe.swaps:
-                print(f"{file}: {swap}", file=sys.stderr)
+                say(f"{file}: {swap}")
     return code

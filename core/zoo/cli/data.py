@@ -18,7 +18,7 @@ from zoo.cli.arguments import (
     new_path,
     path,
 )
-from zoo.cli.text import count, percent, table
+from zoo.cli.text import count, for_reader, percent, table
 
 if TYPE_CHECKING:
     from zoo.inspect import Report
@@ -151,5 +151,5 @@ def print_report(data: TokenData, report: Report, plots: Sequence[Path]) -> None
         for token in report.most_frequent
     ]
     print(f"{table(rows)}\n\nmost frequent tokens\n{table(frequent, indent=2)}\n")
-    print(f"first sequence of the first batch\n{batch.sample}\n")
+    print(f"first sequence of the first batch\n{for_reader(batch.sample)}\n")
     print(table([("plots" if nth == 0 else "", str(path)) for nth, path in enumerate(plots)]))

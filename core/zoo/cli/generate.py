@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import random
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -19,8 +17,10 @@ from zoo.cli.arguments import (
     number,
 )
 from zoo.cli.prompts import read_prompt, read_prompts
+from zoo.cli.text import as_json_line, for_reader
 from zoo.errors import ZooError
 from zoo.run import RUNS, open_run
+from zoo.terminal import say
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -161,11 +161,11 @@ def compile_steps(opened: Run, rows: int) -> None:
     """Compiles what isn't yet; where that can't be done, it is said and left."""
     if opened.steps.load(rows) is not None:
         return
-    print("compiling, which takes half a minute or so, once", file=sys.stderr, flush=True)
+    say("compiling, which takes half a minute or so, once")
     try:
         opened.steps.compile(rows)
     except ZooError as error:
-        print(f"{error}; going on without", file=sys.stderr)
+        say(f"{error}; going on without")
 
 
 def looks_like_text(path: str) -> bool:
@@ -176,16 +176,16 @@ def looks_like_text(path: str) -> bool:
 def print_header(opened: Run, seed: int) -> None:
     state = opened.checkpoint.state
     told = f"{opened.dir}, step {state.step:,}, trained on {state.label}; seed {seed}"
-    print(told, file=sys.stderr)
+    say(told)
 
 
 def print_stream(prompt: str, pieces: Iterator[tuple[int, str]]) -> None:
     """The prompt and its continuation, each piece as it comes."""
     _, text = next(pieces, (0, ""))  # before the prompt: it may be refused
     try:
-        print(prompt + text, end="", flush=True)
+        print(for_reader(prompt + text), end="", flush=True)
         for _, text in pieces:
-            print(text, end="", flush=True)
+            print(for_reader(text), end="", flush=True)
     finally:
         print()
 
@@ -205,6 +205,7 @@ def print_texts(
             prompt, text = prompts[printed], texts[printed]
             printed += 1
             if as_json:
-                print(json.dumps({"prompt": prompt, "text": text}, ensure_ascii=False), flush=True)
+                print(as_json_line({"prompt": prompt, "text": text}), flush=True)
             else:
-                print(f"--- sample {printed} of {len(texts)} ---\n{prompt}{text}\n", flush=True)
+                header = f"--- sample {printed} of {len(texts)} ---"
+                print(f"{header}\n{for_reader(prompt + text)}\n", flush=True)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.cli.arguments import Parser, add_recipe_options, load_plugins, path
 from zoo.cli.text import count, right, share, short, table
+from zoo.terminal import readable
 
 if TYPE_CHECKING:
     from zoo.plan import Plan
@@ -46,7 +47,7 @@ def run(args: argparse.Namespace) -> None:
     from zoo.plan import plan, too_large
 
     made = plan(recipe, probe=not args.no_probe)
-    print(json.dumps(as_json(made), indent=2) if args.json else as_text(made))
+    print(json.dumps(as_json(made), indent=2) if args.json else readable(as_text(made)))
     if made.available is not None and made.needed > made.available:
         sys.stdout.flush()
         warning = too_large(made.needed, made.available, made.batch)

@@ -7,6 +7,7 @@ from itertools import groupby
 
 from zoo.cli.arguments import Parser, add_plugin_option, load_plugins
 from zoo.cli.text import table
+from zoo.terminal import on_one_line, readable
 
 USAGE = "[options]"
 EXAMPLES = """\
@@ -25,13 +26,13 @@ def add_arguments(parser: Parser) -> None:
 def run(args: argparse.Namespace) -> None:
     registry = load_plugins(args)
     for plugin in registry.plugins:
-        print(f"{plugin} ({', '.join(plugin.aliases)})")
+        print(on_one_line(f"{plugin} ({', '.join(plugin.aliases)})"))
         entries = [entry for entry in registry.entries() if entry.plugin == plugin]
         offers = groupby(entries, key=lambda entry: entry.kind)
         rows = [(kind, ", ".join(map(registry.spelling, group))) for kind, group in offers]
         print(table(rows, indent=2), end="\n\n")
     if taken := [e.name for e in registry.entries() if e.plugin.builtin and registry.rivals(e)]:
-        print(f"{', '.join(taken)}: alone, such a name means zoo's own\n")
+        print(on_one_line(f"{', '.join(taken)}: alone, such a name means zoo's own") + "\n")
     for failure in registry.failures:
-        print(f"{failure.owner} {failure.version} ({failure.entry_point})")
-        print(f"  could not be loaded: {failure.reason}\n")
+        print(on_one_line(f"{failure.owner} {failure.version} ({failure.entry_point})"))
+        print(readable(f"  could not be loaded: {failure.reason}\n"))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from zoo.cli.arguments import Command, Parser, add_commands, path
 from zoo.cli.text import count, right, table
 from zoo.shell import quoted
+from zoo.terminal import on_one_line, readable
 
 if TYPE_CHECKING:
     from zoo.run_states import RunState
@@ -63,17 +64,19 @@ def run_list(args: argparse.Namespace) -> None:
         print(json.dumps([{**asdict(run), "dir": str(run.dir)} for run in found], indent=2))
         return
     if not found:
-        print(f"no runs in {args.dir}/; `zoo train recipes/tinystories.toml` makes one")
+        folder = readable(str(args.dir))
+        print(f"no runs in {folder}/; `zoo train recipes/tinystories.toml` makes one")
         return
     header = ("run", "state", "step", "of", "valid loss", "MB")
     print(table(right([header, *map(row, found)], first=2)))
     for run in found:
         if run.owner or run.reason:
-            print(f"\n{run.dir.name}: {run.owner or run.reason}")
+            print(f"\n{on_one_line(f'{run.dir.name}: {run.owner or run.reason}')}")
         for problem in run.problems:
-            print(f"\n{run.dir.name}: {problem}")
+            print(f"\n{on_one_line(f'{run.dir.name}: {problem}')}")
         if run.resumable:
-            print(f"\ngo on with {run.dir.name}: zoo train --resume {quoted(run.dir)}")
+            name = on_one_line(run.dir.name)
+            print(f"\ngo on with {name}: zoo train --resume {quoted(run.dir)}")
 
 
 def row(run: RunState) -> tuple[str, ...]:
@@ -89,10 +92,10 @@ def run_check(args: argparse.Namespace) -> int:
     run = find_run(args.path)
     checked = list(check(run))
     if not checked:
-        print(f"{run}: no checkpoint")
+        print(readable(f"{run}: no checkpoint"))
         return DAMAGED
     for folder, error in checked:
-        print(f"{folder.name}: {ok(folder) if error is None else error}")
+        print(on_one_line(f"{folder.name}: {ok(folder) if error is None else error}"))
     damaged = sum(error is not None for _, error in checked)
     whole = len(checked) - damaged
     print(f"{count(whole, 'checkpoint')} whole, {damaged} damaged")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from zoo.terminal import CONTROLS, harmless, on_one_line
 
 if TYPE_CHECKING:
     from zoo.recipe import Recipe
@@ -20,6 +23,7 @@ def table(rows: Sequence[Sequence[str]], indent: int = 0) -> str:
     """
     if not rows:
         return ""
+    rows = [[on_one_line(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = []
     for row in rows:
@@ -47,6 +51,20 @@ def right(rows: Sequence[Sequence[str]], first: int = 1) -> list[tuple[str, ...]
         )
         for row in rows
     ]
+
+
+def for_reader(text: str) -> str:
+    """A model's or a file's text for standard output: as it is, but harmless on a terminal."""
+    return harmless(text) if sys.stdout.isatty() else text
+
+
+def as_json_line(value: Any) -> str:
+    """
+    >>> print(as_json_line({"text": "größer \\x9b31m"}))
+    {"text": "größer \\u009b31m"}
+    """
+    line = json.dumps(value, ensure_ascii=False)
+    return CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", line)
 
 
 def count(n: int, noun: str) -> str:

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from zoo import terminal
 from zoo.cli.arguments import (
     Parser,
     add_recipe_options,
@@ -20,13 +21,14 @@ from zoo.cli.arguments import (
     new_path,
     path,
 )
-from zoo.cli.text import size_of, table
+from zoo.cli.text import for_reader, size_of, table
 from zoo.errors import ZooError
 from zoo.lasting_streams import lasting_streams
 from zoo.launcher import attempt, is_first_process, launched
 from zoo.plugins import plugin_flags
 from zoo.run import open_run, refuse_used
 from zoo.shell import quoted
+from zoo.terminal import on_one_line, readable
 
 if TYPE_CHECKING:
     from zoo.run import Run
@@ -103,9 +105,9 @@ def train(args: argparse.Namespace) -> int:
 
 
 def say(doing: str) -> None:
-    """What is being done, on standard error: results alone go to standard output."""
+    """What is being done, once for all processes."""
     if is_first_process():
-        print(doing, file=sys.stderr, flush=True)
+        terminal.say(doing)
 
 
 def report(run: Run) -> None:
@@ -121,11 +123,11 @@ def report(run: Run) -> None:
     ]
     print(f"\n{table(rows)}\n")
     for notice in summary["notices"]:
-        print(f"note: {notice}\n")
+        print(f"note: {on_one_line(notice)}\n")
     sys.stdout.flush()  # the sample may be refused or interrupted
     say("writing a sample")
     sample = run.generate(seed=run.recipe.train.seed)
-    print(f"{write_sample(run, sample)}\n{sample.strip()}\n")
+    print(f"{readable(str(write_sample(run, sample)))}\n{for_reader(sample.strip())}\n")
     words = first_words(sample)
     prompt = f" --prompt {quoted(words)}" if words else ""
     print(f"try: zoo generate {quoted(run.dir)}{plugin_flags()}{prompt}")

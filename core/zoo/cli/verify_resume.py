@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import os
 import random
-import sys
 import tempfile
 from pathlib import Path
 
@@ -25,6 +24,7 @@ from zoo.cli.arguments import (
 from zoo.cli.text import count
 from zoo.current_folder import ZOO
 from zoo.errors import ZooError
+from zoo.terminal import on_one_line, readable, say
 
 USAGE = "RECIPE [options]"
 EXAMPLES = """\
@@ -91,7 +91,7 @@ def run(args: argparse.Namespace) -> int:
             begin=[str(args.recipe), *(f"--set={change}" for change in changes)],
             folder=folder,
             rng=random.Random(seed),
-            say=lambda doing: print(doing, file=sys.stderr, flush=True),
+            say=say,
         )
         verdict = trial.run(args.kills)
     killed = (
@@ -99,7 +99,7 @@ def run(args: argparse.Namespace) -> int:
         f"{verdict.in_saves} of them in a save (--seed {seed})"
     )
     if verdict.difference is None:
-        print(f"{killed}: bit-identical, all losses and tensors")
+        print(on_one_line(f"{killed}: bit-identical, all losses and tensors"))
         return 0
-    print(f"{killed}: the runs differ\nfirst {verdict.difference}")
+    print(readable(f"{killed}: the runs differ\nfirst {verdict.difference}"))
     return DIFFERS

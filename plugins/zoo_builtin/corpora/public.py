@@ -14,6 +14,7 @@ from zoo.download import UnreachableError, download
 from zoo.errors import ZooError
 from zoo.paths import cache_dir
 from zoo.progress import amount
+from zoo.terminal import readable
 from zoo_builtin.corpora.reading import (
     RULES,
     SEPARATOR,
@@ -172,4 +173,4 @@ class OWTSample(PublicCorpus):
 
 def _warn(notice: str) -> None:
     rule = "!" * 80
-    print(f"\n{rule}\nWARNING: {notice}\n{rule}\n", file=sys.stderr, flush=True)
+    print(f"\n{rule}\nWARNING: {readable(notice)}\n{rule}\n", file=sys.stderr, flush=True)

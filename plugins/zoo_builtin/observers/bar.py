@@ -22,6 +22,8 @@ from rich.progress import (
 from rich.table import Column, Table
 from rich.text import Text
 
+from zoo.terminal import on_one_line
+
 if TYPE_CHECKING:
     from zoo.run import RunInfo
 
@@ -65,6 +67,7 @@ class Bar:
         self._progress.update(self._task, description=phase, completed=step, status=status)
 
     def say(self, line: str) -> None:
+        line = on_one_line(line)
         self._progress.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     def stop(self) -> None:

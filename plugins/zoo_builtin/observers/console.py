@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from zoo.progress import duration
+from zoo.terminal import say
 
 if TYPE_CHECKING:
     from zoo.run import RunInfo
@@ -113,7 +114,7 @@ class Lines:
             )
 
     def say(self, line: str) -> None:
-        print(line, file=sys.stderr, flush=True)
+        say(line)
 
     def stop(self) -> None:
         pass

@@ -1,7 +1,7 @@
 """Turn ids into text.
 
 What comes out is byte for byte what the ids stand for; only on a terminal, bytes that are not
-UTF-8 are replaced.
+UTF-8 are replaced, and control characters written as escapes.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 from zoo.cli.arguments import Parser, existing_file, integer, load_plugins
 from zoo.cli.tokenizer.loading import add_tokenizer_option, load, refusals
 from zoo.errors import ZooError
+from zoo.terminal import harmless
 
 USAGE = "--tokenizer PATH [ID…] [options]"
 EXAMPLES = """\
@@ -45,7 +46,7 @@ def run(args: argparse.Namespace) -> None:
         if sys.stdout.isatty():
             decoder = codecs.getincrementaldecoder("utf-8")("replace")
             for text in texts(tokenizer, args):
-                print(decoder.decode(text), end="")
+                print(harmless(decoder.decode(text)), end="")
             print(decoder.decode(b"", final=True))
         else:
             for text in texts(tokenizer, args):

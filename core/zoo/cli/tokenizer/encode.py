@@ -26,6 +26,7 @@ from zoo.cli.tokenizer.loading import (
 )
 from zoo.errors import ZooError
 from zoo.progress import rate
+from zoo.terminal import on_one_line
 
 USAGE = "--tokenizer PATH [TEXT] [options]"
 EXAMPLES = """\
@@ -75,7 +76,7 @@ def run(args: argparse.Namespace) -> None:
         seconds = time.perf_counter() - started
     if args.file is not None or args.out is not None:
         said = f"{args.out or args.file}: {summary(n_ids, n_bytes, seconds, args.file)}"
-        print(said, file=sys.stderr if args.out is None else sys.stdout)
+        print(on_one_line(said), file=sys.stderr if args.out is None else sys.stdout)
 
 
 def check_out(path: Path) -> None:

@@ -19,6 +19,7 @@ from zoo.cli.tokenizer.loading import (
     tokenizer_path,
 )
 from zoo.errors import ZooError
+from zoo.terminal import on_one_line
 
 USAGE = "PATH --format FORMAT --out OUT"
 EXAMPLES = """\
@@ -75,7 +76,8 @@ def run(args: argparse.Namespace) -> None:
                     raise ValueError(str(error).replace(str(folder), str(args.out))) from None
         else:
             export(args.out, args.format)
-    print(f"{args.out}: {tokenizer.vocab_size:,} ids, as {args.format} reads them")
+    told = f"{args.out}: {tokenizer.vocab_size:,} ids, as {args.format} reads them"
+    print(on_one_line(told))
     if args.format == "tiktoken":
         print(f"to read it, say what it doesn't hold: {' '.join(map(quote, left_out(tokenizer)))}")
 
