@@ -17,7 +17,7 @@ DOWNLOADS = ("test_download.py", "test_power_loss.py")
 RUNS = (
     *("test_nonfinite.py", "test_observers.py", "test_runner.py", "test_checkpoint.py"),
     *("test_failing_disk.py", "test_cli_reliability.py", "test_ranks.py"),
-    "test_lost_folders.py",
+    *("test_lost_folders.py", "test_alike.py"),
 )
 
 
@@ -165,6 +165,8 @@ OF_RUNS = [
         RUNNER, "            aside = checkpoint.set_aside(folder)", "            aside = folder"
     ),
     Removal(RUNNER, "            leave_behind_later(resumed)\n", ""),
+    Removal(RUNNER, "        check_started_alike(group, recipe, resumed)\n", ""),
+    Removal(RUNNER, "        check_ready_alike(group, trainer)\n", ""),
     Removal(
         RUNNER,
         "only_this(resumed.dir / LOCK, str(resumed",

@@ -66,6 +66,14 @@ class Group:
         dist.broadcast_object_list(box)
         return box[0]
 
+    def from_all(self, value: Any) -> list[Any]:
+        """The values of all ranks in their order, on every rank; every rank must ask."""
+        if self.world == 1:
+            return [value]
+        each: list[Any] = [None] * self.world
+        dist.all_gather_object(each, value)
+        return each
+
     def wait(self) -> None:
         """Returns once every rank has come here."""
         if self.world > 1:

@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from zoo import checkpoint
+from zoo.alike import check_ready_alike, check_started_alike
 from zoo.compiling import choose_compile
 from zoo.device import choose_device, choose_precision, prepare_device
 from zoo.distributed import Group, process_group
@@ -59,6 +60,7 @@ def _run(recipe: Recipe, *, out: Path | None, resumed: Run | None) -> Run:
     device = choose_device(recipe.train.device)
     prepare_device(device, kept.products if kept else None)
     with Interrupts() as interrupts, process_group(device) as group, ExitStack() as held:
+        check_started_alike(group, recipe, resumed)
         lock = None
         if resumed is not None and group.is_first:
             lock = held.enter_context(only_this(resumed.dir / LOCK, str(resumed.dir)))
@@ -80,6 +82,8 @@ def _run(recipe: Recipe, *, out: Path | None, resumed: Run | None) -> Run:
         trainer = trainer_for(recipe, tokens, group, device, precision, compiled)
         if resumed is not None:
             restore(trainer, resumed)
+        check_ready_alike(group, trainer)
+        if resumed is not None:
             run_dir = resumed.dir
         else:
             # Only now, so that nothing that can't start leaves an empty folder.
