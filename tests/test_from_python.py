@@ -16,6 +16,7 @@ from torch.nn.functional import log_softmax
 import zoo
 from zoo import data
 from zoo.prepare import find_prepared
+from zoo.run import Run
 
 
 @pytest.fixture
@@ -176,3 +177,13 @@ def test_a_model_says_which_shape_it_wants(ids: Any, message: str) -> None:
         ValueError, match=r"targets of shape \(3,\): the shape of the ids, \(1, 3\)"
     ):
         model(torch.ones(1, 3, dtype=torch.long), torch.ones(3, dtype=torch.long))
+
+
+def test_a_run_elsewhere_is_read_when_it_is_asked_for(tmp_path: Path) -> None:
+    """As by the processes of other machines, which are given what the first one wrote."""
+    there = Run(Path("runs/tiny-1"))
+    assert there.generate("a") == zoo.open_run("runs/tiny-1").generate("a")
+    elsewhere = Run(tmp_path / "nowhere", summary={"step": 7})
+    assert repr(elsewhere).endswith("nowhere', step 7>")
+    with pytest.raises(zoo.ZooError, match="nowhere: no such run"):
+        _ = elsewhere.checkpoint

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -282,3 +283,27 @@ def test_the_number_of_processes_may_change_and_losses_stay(tmp_path: Path) -> N
     third = zoo_train(*resumed)
     assert third.returncode == 0, third.stderr
     assert losses("run") == pytest.approx(losses("whole"), abs=1e-5)
+
+
+def test_machines_need_not_share_the_folder_of_runs() -> None:
+    """A process a machine, each in a folder of its own, with the cache folder alone in common."""
+    machines = [Path("first"), Path("second")]
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    processes = []
+    for number, folder in enumerate(machines):
+        folder.mkdir()
+        write_inputs(folder)
+        group = {"RANK": str(number), "WORLD_SIZE": "2", "LOCAL_RANK": "0", "LOCAL_WORLD_SIZE": "1"}
+        place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "OMP_NUM_THREADS": "1"}
+        environment = {**os.environ, **group, **place}
+        given = ("train", "tiny.toml", *SETTINGS, "--out=run")
+        processes.append(started(*given, cwd=folder, env=environment))
+    Path("second/run").mkdir()
+    Path("second/run/notes.txt").write_text("of another run")  # which is not to be written to
+    said = [process.communicate(timeout=120) for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], said
+    assert digest("first/run")
+    assert [path.name for path in Path("second/run").iterdir()] == ["notes.txt"]
+    assert said[1] == (b"", b"")

@@ -135,7 +135,7 @@ def open_prepared(dir: Path, recipe: Recipe) -> TokenData:
     if not (dir / META).exists():
         raise ZooError(
             f"{dir}: no prepared tokens there; where several machines train together, ZOO_CACHE "
-            "must be a folder that they share"
+            "must be a folder that they share, under this path"
         )
     try:
         meta = json.loads((dir / META).read_text(encoding="utf-8"))

@@ -72,11 +72,21 @@ class Run:
     """
 
     dir: Path
-    checkpoint: Checkpoint
+    opened: Checkpoint | None = None
     summary: dict[str, Any] = field(default_factory=dict)
 
     def __repr__(self) -> str:
-        return f"<Run {str(self.dir)!r}, step {self.checkpoint.step:,}>"
+        step = self.opened.step if self.opened is not None else self.summary.get("step", 0)
+        return f"<Run {str(self.dir)!r}, step {step:,}>"
+
+    @cached_property
+    def checkpoint(self) -> Checkpoint:
+        """What it was opened at, or the newest that is there now.
+
+        Raises:
+            ZooError: no checkpoint there, as on a machine that doesn't share the run's folder.
+        """
+        return self.opened or open_run(self.dir).checkpoint
 
     @cached_property
     def recipe(self) -> Recipe:

@@ -359,9 +359,9 @@ class Session:
                 raise error from None
 
     def run(self) -> Run:
-        """The finished run, opened."""
+        """The finished run, opened where it was written; other machines may not see its folder."""
         self.trainer.group.wait()
-        opened = open_run(self.dir)
+        opened = open_run(self.dir) if self.first else Run(self.dir)
         opened.summary = self.summary("finished")
         opened.recipe = self.recipe  # which knows its registry
         return opened

@@ -69,7 +69,7 @@ def train(args: argparse.Namespace) -> int:
         raise ZooError("name either a recipe or, with --resume, a run; see `zoo train --help`")
     if args.resume is not None and (args.set or args.out is not None):
         raise ZooError("a resumed run keeps its recipe and its folder: leave out --set and --out")
-    if args.out is not None and not attempt():
+    if args.out is not None and not attempt() and is_first_process():
         refuse_used(args.out)  # not only after minutes of preparing the text
     say(f"checking {args.recipe or args.resume}")
     load_plugins(args)
