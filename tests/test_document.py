@@ -64,7 +64,7 @@ def test_missing_files_and_folders(write: Write) -> None:
     assert problems(Path("tinystory.toml")) == [
         "tinystory.toml: no such file; did you mean 'tinystories.toml'? (known: tinystories.toml)"
     ]
-    assert problems(Path()) == [".: a folder, not a recipe"]
+    assert problems(Path()) == [".: a folder, not a recipe; name a file of it: tinystories.toml"]
     assert problems(Path("no/such/file.toml")) == [f"{Path('no/such/file.toml')}: no such file"]
 
 
@@ -192,7 +192,7 @@ def test_one_value_is_set(
         ("model.norm[a]=none", "expected PATH=VALUE, such as model.norm=layernorm"),
         ("=3", "expected PATH=VALUE, such as model.norm=layernorm"),
         ("train.steps=", 'nothing follows "=": write "" for an empty string'),
-        ("train.observers=[1", "Unclosed array (end of file)"),
+        ("train.observers=[1", "ends before its last bracket"),
         ("zoo=1", "zoo: can't be set from outside: write it in a recipe"),
         ("extends=b.toml", "extends: can't be set from outside: write it in a recipe"),
         ("model.attention[2].window=4", "model.attention: no entry '2' in a list of 1"),

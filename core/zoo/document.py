@@ -15,7 +15,8 @@ from typing import Any, NoReturn
 
 import tomli
 
-from zoo.errors import Problem, RecipeError, did_you_mean
+from zoo.errors import Problem, RecipeError
+from zoo.mistyped import folder_problem, near_files, syntax_problem, without_quotes
 from zoo.toml_lines import key_lines
 from zoo.values import At, dotted, show
 
@@ -136,8 +137,7 @@ def read_text(path: Path) -> str:
     except FileNotFoundError:
         refuse("no such file" + near_files(path))
     except (OSError, ValueError) as error:
-        reason = "a folder, not a recipe" if path.is_dir() else f"can't be read ({error})"
-        refuse(reason)
+        refuse(folder_problem(path) if path.is_dir() else f"can't be read ({error})")
     if data.startswith(b"\xef\xbb\xbf"):
         refuse("begins with a byte-order mark: save it as UTF-8 without one", 1)
     try:
@@ -156,13 +156,6 @@ def deepest_line(text: str) -> int:
     """The number of the line with the most brackets."""
     lines = text.splitlines()
     return max(range(len(lines)), key=lambda at: lines[at].count("[") + lines[at].count("{")) + 1
-
-
-def near_files(path: Path) -> str:
-    """What a mistyped recipe may have meant."""
-    folder = path.parent
-    names = [file.name for file in folder.glob("*.toml")] if folder.is_dir() else []
-    return did_you_mean(path.name, names) if names else ""
 
 
 def parse(text: str, path: Path) -> Node:
@@ -184,18 +177,6 @@ def parse(text: str, path: Path) -> Node:
     if (version := node.value.get("zoo")) is not None:
         check_format(version)
     return node
-
-
-def syntax_problem(message: str, text: str, file: str) -> Problem:
-    """A parser's complaint, its position taken out of the words."""
-    found = re.search(r" \(at (?:line (\d+), column (\d+)|end of document)\)$", message)
-    if found is None:  # Python's own: it reads no integer of thousands of digits
-        number = max(re.finditer(r"\d+", text), key=lambda digits: len(digits[0]))
-        line = text.count("\n", 0, number.start()) + 1
-        return Problem(f"a number of {len(number[0]):,} digits", file=file, line=line)
-    line = int(found[1] or text.count("\n") + 1)
-    column = f" (column {found[2]})" if found[2] else " (end of file)"
-    return Problem(message[: found.start()] + column, file=file, line=line)
 
 
 def check_format(version: Node) -> None:
@@ -292,7 +273,7 @@ def override(root: Node, text: str) -> Node:
     steps = steps_of(path)
     if steps[0] in ("zoo", "extends"):
         origin.refuse((steps[0],), "can't be set from outside: write it in a recipe")
-    value = locate(parse_value(written.strip(), origin), (), {}, origin)
+    value = locate(parse_value(written.strip(), path, origin), (), {}, origin)
     return _set(root, steps, value, ())
 
 
@@ -304,8 +285,8 @@ def steps_of(path: str) -> list[str | int]:
     return [int(index) if index else key for index, key in SET_STEP.findall(path)]
 
 
-def parse_value(text: str, origin: Origin) -> Any:
-    """A value in TOML's syntax, in which a bare word is a string."""
+def parse_value(text: str, path: str, origin: Origin) -> Any:
+    """A value in TOML's syntax, in which a bare word is a string; ``path`` is where it goes."""
     if not text:
         origin.refuse((), 'nothing follows "=": write "" for an empty string')
     try:
@@ -314,7 +295,8 @@ def parse_value(text: str, origin: Origin) -> Any:
         origin.refuse((), "nested too deeply")
     except ValueError as error:
         if text[0] in "[{\"'" or re.fullmatch(r"[+-]?\d+", text):
-            origin.refuse((), syntax_problem(str(error), text, "").message)
+            told = without_quotes(path, text) if text[0] in "[{" else None
+            origin.refuse((), told or syntax_problem(str(error), f"value = {text}", "").message)
         return text
     return parsed["value"] if parsed.keys() == {"value"} else text
 

@@ -50,5 +50,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    if name.lower() in ("none", "null", "nil") and "none" in names:
+        near = ["none"]
     guess = f"; did you mean {near[0]!r}?" if near else ""
     return f"{guess} (known: {', '.join(names) or 'none'})"

@@ -313,6 +313,9 @@ def find_run(path: str | Path) -> Path:
     for folder in (expanded(path), RUNS / path):
         if os.path.isdir(folder):  # unlike Path.is_dir, lets any text be asked for
             return folder
+    if os.path.isfile(path):
+        told = f"; to train a recipe, write zoo train {quoted(path)}"
+        raise ZooError(f"{path}: a file, no run{told if Path(path).suffix == '.toml' else ''}")
     known = sorted(p.name for p in RUNS.glob("*/")) if RUNS.is_dir() else []
     hint = f" (in {RUNS}/: {', '.join(known)})" if known else ""
     raise ZooError(f"{path}: no such run{hint}")

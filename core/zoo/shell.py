@@ -17,7 +17,7 @@ def quoted(text: object) -> str:
     argument = str(text)
     if os.name == "posix" and not argument.isprintable():
         return "$'" + "".join(map(escaped, os.fsencode(argument))) + "'"
-    if re.fullmatch(r"[\w./:-]+", argument):
+    if re.fullmatch(r"[\w./:-][\w./:=-]*", argument):
         return argument
     if not re.search(r'["$`\\!%]', argument):
         return f'"{argument}"'

@@ -237,7 +237,12 @@ def mismatch(value: Any, annotation: Any) -> str:
     if words and isinstance(value, str):
         return f"{show(value)} is not allowed" + did_you_mean(value, words)
     hint = ""
-    if isinstance(value, float) and value.is_integer() and fits(int(value), annotation):
+    word = value.lower() if isinstance(value, str) else ""
+    if word in ("none", "null", "nil") and admits_none(annotation):
+        hint = '; write "none"'
+    elif word in ("true", "false") and word != value and fits(word == "true", annotation):
+        hint = f"; write {word}"
+    elif isinstance(value, float) and value.is_integer() and fits(int(value), annotation):
         hint = f"; write {int(value)}"
     elif isinstance(value, str) and any(fits(meant, annotation) for meant in unquoted(value)):
         hint = f"; write {value} without quotes"

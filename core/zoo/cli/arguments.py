@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from zoo.cli.text import table
 from zoo.errors import ZooError
+from zoo.mistyped import cut_off, without_quotes
 from zoo.paths import expanded
+from zoo.shell import quoted
 
 if TYPE_CHECKING:
     from zoo.registry import Registry
@@ -47,13 +49,19 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, **more: Any) -> None:
         super().__init__(**more)
         self.has_commands = False
+        self.takes_recipe = False
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         if not self.has_commands:  # else most of it is a command's own
             args = self.sorted(args)
         known, unknown = super().parse_known_args(args, namespace)
         if unknown:
-            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+            words = [word for word in unknown if word != "--"]
+            change = next((word for word in words if "=" in word), None)
+            meant = ""
+            if self.takes_recipe and change is not None:
+                meant = f"; to change the recipe, write --set {quoted(change)}"
+            self.error(f"unrecognized arguments: {' '.join(words)}{meant}")
         return known, unknown
 
     def sorted(self, args: Sequence[str]) -> list[str]:
@@ -77,7 +85,7 @@ class Parser(argparse.ArgumentParser):
             elif self.is_option(arg):
                 options.append(arg)
             elif told := OPTION.fullmatch(arg):
-                self.refuse_option(told[1])
+                self.refuse_option(told[1], told[2] or (left[0] if left else ""))
             else:
                 alone.append(arg)
         return [*options, "--", *alone] if alone else options
@@ -96,7 +104,13 @@ class Parser(argparse.ArgumentParser):
         short = known.get(text[:2]) if not text.startswith("--") else None
         return short is not None and short.nargs is None  # -oFILE
 
-    def refuse_option(self, option: str) -> NoReturn:
+    def refuse_option(self, option: str, value: str) -> NoReturn:
+        if self.takes_recipe:
+            from zoo.cli.recipe_keys import set_instead
+
+            told = "VALUE" if not value or self.is_option(value) else value
+            if meant := set_instead(option, told):
+                self.error(f"no option {option}; {meant}")
         near = difflib.get_close_matches(option, self._option_string_actions, n=1, cutoff=0.75)
         if near:
             self.error(f"no option {option}; did you mean {near[0]}?")
@@ -142,9 +156,11 @@ def add_commands(parser: Parser, commands: Mapping[str, Command]) -> None:
 
 
 def add_recipe_options(parser: Parser) -> None:
+    parser.takes_recipe = True
     parser.add_argument(
         "--set",
         metavar="PATH=VALUE",
+        type=change,
         action="append",
         default=[],
         help="change one value of the recipe, such as model.norm=layernorm; may be repeated",
@@ -168,6 +184,17 @@ def load_plugins(args: argparse.Namespace) -> Registry:
     from zoo.plugins import load_plugins
 
     return load_plugins(args.plugin)
+
+
+def change(text: str) -> str:
+    """The type of an argument that changes a recipe; what a shell has cut off is said at once.
+
+    Else the pieces, which stand where other arguments belong, would be complained of.
+    """
+    place, _, value = text.partition("=")
+    if cut_off(value):
+        raise argparse.ArgumentTypeError(f"{text}: {without_quotes(place, value)}")
+    return text
 
 
 def path(text: str) -> Path:

@@ -12,7 +12,7 @@ import statistics
 from typing import TYPE_CHECKING, Any
 
 from zoo import terminal
-from zoo.cli.arguments import Parser, add_recipe_options, integer, load_plugins, path
+from zoo.cli.arguments import Parser, add_recipe_options, change, integer, load_plugins, path
 from zoo.cli.text import count, right, share, short, table
 from zoo.terminal import on_one_line, readable
 
@@ -36,6 +36,7 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "--compare",
         metavar="PATH=VALUE",
+        type=change,
         action="append",
         default=[],
         help="time the recipe beside itself with this changed; may be repeated",

@@ -1,0 +1,47 @@
+"""Options that aren't there and are keys of a recipe: what to write instead."""
+
+from __future__ import annotations
+
+from zoo.shell import quoted
+
+MODEL_PARTS = ("norm", "activation", "position", "attention", "feedforward", "loss")
+
+
+def set_instead(option: str, value: str) -> str:
+    """The ``--set`` that an option such as ``--lr`` may have meant; "" where there is none.
+
+    >>> set_instead("--lr", "0.1")
+    'write --set optimizer.lr=0.1'
+    """
+    return " or ".join(
+        f"{'' if nth else 'write '}--set {quoted(f'{place}={value}')}"
+        for nth, place in enumerate(places(option.lstrip("-")))
+    )
+
+
+def places(key: str) -> list[str]:
+    """Where a recipe has a key of this name or path; in parts of the model if nowhere else.
+
+    >>> places("steps"), places("n-layers"), places("optimizer.lr"), places("lr.x")
+    (['train.steps'], ['model.n_layers'], ['optimizer.lr'], [])
+    """
+    from zoo.plugins import registry
+    from zoo.recipe import COMPONENTS, sections
+    from zoo.signature import read_signature
+
+    def of_kinds(kinds: dict[str, str]) -> list[str]:
+        offered = registry()
+        return [
+            f"{place}.{key}"
+            for kind, place in kinds.items()
+            if any(key in entry.options for entry in offered.entries(kind))
+        ]
+
+    *above, key = key.replace("-", "_").split(".")
+    found = [key] if key in COMPONENTS else []
+    found += [f"{s}.{key}" for s, of in sections().items() if key in read_signature(of).options]
+    found += of_kinds({section: section for section in COMPONENTS})
+    if not found or above:
+        parts = {part: f"model.{part}" for part in MODEL_PARTS}
+        found += of_kinds({**parts, "corpus": "data.corpus"})
+    return [place for place in found if not above or place == ".".join((*above, key))]
