@@ -127,6 +127,7 @@ os.cpu_count = lambda: 2
 print("in one:", choose_precision("auto", torch.device("cpu")))
 from zoo.cli import main
 main(["train", "tiny.toml", "--set", "train.precision=auto", "--nproc", "2"])
+print("left behind:", products.THREADS in os.environ)
 """
     done = subprocess.run(
         [sys.executable, "-c", code],
@@ -134,4 +135,6 @@ main(["train", "tiny.toml", "--set", "train.precision=auto", "--nproc", "2"])
         text=True,
         env={**os.environ, "ZOO_CACHE": str(Path("cache").resolve())},
     )
-    assert done.stdout.splitlines() == ["in one: bfloat16", "in many: bfloat16"], done.stderr
+    assert done.stdout.splitlines() == [
+        *("in one: bfloat16", "in many: bfloat16", "left behind: False"),
+    ], done.stderr

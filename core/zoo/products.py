@@ -59,10 +59,18 @@ def cpu_products() -> dict[str, Product]:
     return measured
 
 
-def measured_for_all() -> None:
-    """Measures now, and has the processes that this one starts use it."""
+@contextmanager
+def measured_for_all() -> Iterator[None]:
+    """Measures now, and has the processes that this one starts inside use it."""
     cpu_products()
+    before = os.environ.get(THREADS)
     os.environ[THREADS] = str(torch.get_num_threads())
+    try:
+        yield
+    finally:
+        del os.environ[THREADS]
+        if before is not None:
+            os.environ[THREADS] = before
 
 
 def machine(threads: int | str | None = None) -> str:

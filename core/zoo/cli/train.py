@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -87,9 +88,9 @@ def train(args: argparse.Namespace) -> int:
     if args.nproc > 1 and not launched():
         settings, length = recipe.train, recipe.model.options["max_seq_len"]
         plan_batch(settings.batch_tokens, length, args.nproc, settings.micro_batch)
-        if resumed is None:
-            measured_for_all()  # by each alone, with fewer threads, it might choose another type
-        return distributed.launch(args.nproc, args.argv)
+        # By each alone, with fewer threads, another type might be chosen.
+        with measured_for_all() if resumed is None else nullcontext():
+            return distributed.launch(args.nproc, args.argv)
 
     # A resumed run keeps its recipe under a name of no meaning: recipe.toml.
     name = resumed.dir.resolve().name if resumed is not None else recipe.name
