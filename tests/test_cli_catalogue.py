@@ -22,7 +22,7 @@ import zoo
 from zoo.cli import main
 from zoo.cli.describe import snippet
 from zoo.component import find_component
-from zoo.contracts import KINDS
+from zoo.kinds import KINDS
 
 
 def test_check_tells_size_and_goes_on_after_a_bad_recipe(
@@ -104,6 +104,17 @@ def test_describe_prints_the_contract_of_a_kind(
     out = output_of(capsys, "describe", kind)
     assert f"class {KINDS[kind].contract.__name__}(Protocol):" in out
     assert all(entry.name in out for entry in zoo.registry().entries(kind))
+
+
+def test_describe_tells_what_a_host_gives(capsys: pytest.CaptureFixture[str]) -> None:
+    attention = output_of(capsys, "describe", "attention")
+    for word in ("build.linear(dims.d_model, ", "residual=True", "max_seq_len", "activation()"):
+        assert word in attention
+    optimizer = output_of(capsys, "describe", "optimizer")
+    for word in ("list of ``zoo.Param``", "lr * param.lr", "role: str", "parts: tuple[int, ...]"):
+        assert word in optimizer
+    assert "head_dim: int" in output_of(capsys, "describe", "position")
+    assert "model: Decoder | None" in output_of(capsys, "describe", "observer")
 
 
 @pytest.mark.usefixtures("fresh_registry")

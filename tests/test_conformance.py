@@ -17,7 +17,7 @@ from packages import THIRD_PARTY
 
 import zoo
 from zoo import testing
-from zoo.contracts import KINDS
+from zoo.kinds import KINDS
 from zoo.registry import Entry
 from zoo.testing.bench import Bench
 from zoo.testing.compare import luck

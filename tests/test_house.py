@@ -13,7 +13,7 @@ import pytest
 import torch
 
 import zoo
-from zoo.contracts import KINDS
+from zoo.kinds import KINDS
 
 ROOT = Path(__file__).parents[1]
 CORE = sorted((ROOT / "core").rglob("*.py"))

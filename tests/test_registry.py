@@ -8,8 +8,8 @@ import pytest
 
 from zoo import Make, Norm, PerLayer, Registrar, Registry, ZooError, ref
 from zoo.component import Component, ComponentError, find_component
-from zoo.contracts import KINDS
 from zoo.errors import PluginError
+from zoo.kinds import KINDS
 
 
 class Scale:

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.component import find_component
-from zoo.contracts import KINDS, Dims
+from zoo.contracts import Dims
 from zoo.errors import ZooError
+from zoo.kinds import KINDS
 from zoo.plugins import registry
 
 if TYPE_CHECKING:

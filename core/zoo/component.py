@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from zoo.contracts import KINDS, Ref
+from zoo.contracts import Ref
 from zoo.errors import Problem, RecipeError, ZooError, did_you_mean
+from zoo.kinds import KINDS
 from zoo.paths import expanded
 from zoo.registry import Entry, Registry
 from zoo.signature import Option
@@ -17,6 +20,20 @@ from zoo.values import At, convert, dotted, show
 
 DEEPEST = 32
 """How far components may nest: one whose default is itself would never end."""
+
+
+_noted: ContextVar[list[tuple[Component, Any]] | None] = ContextVar("noted", default=None)
+
+
+@contextmanager
+def noting_made() -> Iterator[list[tuple[Component, Any]]]:
+    """Inside, every component that is made is noted with what was made, parts before the whole."""
+    noted: list[tuple[Component, Any]] = []
+    token = _noted.set(noted)
+    try:
+        yield noted
+    finally:
+        _noted.reset(token)
 
 
 class ComponentError(ZooError, ValueError):
@@ -81,6 +98,8 @@ class Component:
         for name in KINDS[self.entry.kind].declares if self.entry.kind in KINDS else ():
             if not hasattr(made, name):
                 raise ComponentError(self.at, f"{self.entry.kind} {self.name!r} has no {name!r}")
+        if (noted := _noted.get()) is not None:
+            noted.append((self, made))
         return made
 
     def resolved(self) -> dict[str, Any]:

@@ -116,7 +116,8 @@ class Param(NamedTuple):
 
     ``role`` is "embedding", "head", "matrix" or "vector". ``parts`` are the row counts of the
     products fused into a matrix (query, key, value), empty where there is one. ``lr`` and
-    ``weight_decay`` multiply the optimizer's own.
+    ``weight_decay`` multiply the optimizer's own: they are 1, or what the recipe's ``[[params]]``
+    rules say, multiplied where several rules match.
     """
 
     name: str
@@ -137,7 +138,22 @@ class Head(Protocol):
 
 
 class Build(Protocol):
-    """Makes the parts that other parts need, with the recipe's choices."""
+    """What a part is made with: the model's sizes, and the parts that the recipe chose for it.
+
+    ``dims`` has d_model, n_layers, n_heads, head_dim, max_seq_len and vocab_size. ``layer`` counts
+    from 0, None outside the layers. Each call draws by itself, so that another part's draws change
+    none of these.
+
+    ``norm(dim)`` and ``activation()`` make the recipe's; its ``fan_in`` says how many blocks of
+    numbers an activation takes. ``linear`` makes a map without bias, (…, d_in) -> (…, d_out), drawn
+    as ``[model]`` says; ``residual=True`` is for the one whose output is added to the residual
+    stream (``residual_scale``). Several maps of one input are one product::
+
+        self.qkv = build.linear(dims.d_model, {"q": width, "k": width, "v": width})
+        self.out = build.linear(width, dims.d_model, residual=True)
+        ...
+        q, k, v = self.qkv.split(self.qkv(x))
+    """
 
     dims: Dims
     layer: int | None
@@ -245,6 +261,13 @@ class Loss(Protocol):
 class Optimizer(Protocol):
     """A ``torch.optim.Optimizer`` (or a list of them) that covers each parameter exactly once.
 
+    ``params`` is a list of ``zoo.Param``, one a parameter of the model: the tensor, and what is to
+    be known of it. Its ``lr`` and ``weight_decay`` multiply the optimizer's own, so each group has
+    ``lr * param.lr`` and ``weight_decay * param.weight_decay``. ``zoo.params.groups`` makes them,
+    one group for each pair of multipliers::
+
+        super().__init__(groups(params, lr=lr, weight_decay=weight_decay), {})
+
     Each parameter group has "lr", which the host multiplies by the schedule before every step.
     ``own_schedule`` (class attribute) says that it sets its own learning rate: the host then
     refuses a scheduler beside it; what a method ``lr_multiplier(step)`` tells is recorded.
@@ -334,7 +357,9 @@ class Observer(Protocol):
 
     An OSError, as of a full disk, is told and costs no run (but in ``run_started``).
 
-    ``run`` is a ``zoo.RunInfo``: its folder, recipe, steps, schedule and size.
+    ``run`` is a ``zoo.RunInfo``: its folder, recipe, steps, schedule and size, and ``run.model``,
+    whose weights each event finds as they are by then. They are to be read, never changed, and
+    anything kept of them is a copy: ``run.model.head.weight.detach().norm().item()``.
     ``record`` is the line that also goes to metrics.jsonl. In the order of the loop::
 
         run_started()
@@ -356,46 +381,3 @@ class Observer(Protocol):
     def phase_changed(self, name: str) -> None: ...
 
     def run_ended(self, summary: Mapping[str, Any]) -> None: ...
-
-
-@dataclass(frozen=True)
-class Kind:
-    """A kind of component: its contract, and the positional arguments that its host offers.
-
-    ``declares`` are the attributes that a host reads without having called anything.
-    """
-
-    name: str
-    contract: type
-    given: tuple[str, ...]
-    summary: str
-    declares: tuple[str, ...] = ()
-
-
-KINDS: dict[str, Kind] = {
-    kind.name: kind
-    for kind in (
-        Kind("norm", Norm, ("dim", "build"), "normalises the last dimension"),
-        Kind(
-            "activation",
-            Activation,
-            ("build",),
-            "the non-linearity of a feed-forward part",
-            ("fan_in",),
-        ),
-        Kind(
-            "position", Position, ("dims",), "tells tokens where they stand", ("acts_on", "limit")
-        ),
-        Kind("attention", Attention, ("build",), "mixes tokens", ("accepts", "new_cache")),
-        Kind("feedforward", FeedForward, ("build",), "transforms each token alone"),
-        Kind("loss", Loss, (), "what training minimises"),
-        Kind("optimizer", Optimizer, ("params",), "updates the parameters"),
-        Kind("scheduler", Scheduler, ("total_steps",), "multiplies the learning rate of a step"),
-        Kind("tokenizer", Tokenizer, (), "text to ids and back", ("vocab_size", "load")),
-        Kind("corpus", Corpus, (), "documents to train on", ("label", "notice")),
-        Kind("sampler", Sampler, (), "reshapes the distribution of the next token"),
-        Kind("observer", Observer, ("run",), "watches a run"),
-    )
-}
-
-KIND_OF_CONTRACT: dict[type, str] = {kind.contract: kind.name for kind in KINDS.values()}

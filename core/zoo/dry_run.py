@@ -6,6 +6,7 @@ import functools
 import inspect
 import random
 import tempfile
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,14 +17,16 @@ import numpy as np
 import torch
 
 from zoo.api import BYTES
-from zoo.component import ComponentError, components_in
+from zoo.component import ComponentError, components_in, noting_made
 from zoo.contracts import Param
 from zoo.errors import ZooError
+from zoo.first_pass import Made, first_flaw, lacks, told_of, unheard
 from zoo.params import apply_rules, named_params
 from zoo.run import RunInfo
 from zoo.values import At
 
 if TYPE_CHECKING:
+    from zoo.model import Decoder
     from zoo.recipe import Recipe
 
 EXPECTED = (ZooError, ValueError, TypeError, ArithmeticError, RuntimeError, ImportError, OSError)
@@ -33,8 +36,8 @@ EXPECTED = (ZooError, ValueError, TypeError, ArithmeticError, RuntimeError, Impo
 def dry_run(recipe: Recipe, refuse: Callable[[At, str], None]) -> None:
     """Makes every part, the model on the meta device and observers for a run that never starts.
 
-    What they raise goes to ``refuse``, with the place of the part that raised it. No source of
-    randomness is changed.
+    A window without values goes through the model. What parts raise, lack or make of a wrong shape
+    goes to ``refuse``, with the place of the part. No source of randomness is changed.
     """
 
     def attempt(at: At, make: Callable[[], Any]) -> Any:
@@ -46,40 +49,66 @@ def dry_run(recipe: Recipe, refuse: Callable[[At, str], None]) -> None:
             refuse(at, f"{type(error).__name__}: {error}")
         return None
 
-    with unchanged_randomness():
+    def without_flaws(made: Made) -> bool:
+        flaws = list(lacks(made))
+        for flaw in flaws:
+            refuse(flaw.component.at, str(flaw))
+        return not flaws
+
+    with unchanged_randomness(), noting_made() as parts:
         for corpus in components_in(recipe.data.corpus):  # also those that stand in for others
             attempt(("data", "corpus"), corpus)
         if recipe.train.device != "auto":
             attempt(("train", "device"), lambda: torch.device(recipe.train.device))
         for sampler in recipe.generate.samplers:
             attempt(("generate", "samplers"), sampler)
-        with tempfile.TemporaryDirectory() as folder:
-            for observer in recipe.train.observers:
-                attempt(("train", "observers"), functools.partial(observer, no_run(recipe, folder)))
         if recipe.scheduler is not None:
             scheduler = recipe.scheduler
             attempt(("scheduler",), lambda: scheduler(recipe.total_steps))
         tokenizer = attempt(("tokenizer",), recipe.tokenizer)
+        without_flaws(parts)
         if tokenizer is None:
             return
+    with unchanged_randomness(), noting_made() as parts:
+        vocab_size = tokenizer.vocab_size or BYTES
         with torch.device("meta"):
-            vocab_size = tokenizer.vocab_size or BYTES
             model = attempt(("model",), lambda: recipe.model(vocab_size, recipe.train.seed))
-            if model is None:
-                return
-            params = named_params(model)
-            for i, rule in enumerate(recipe.params):
-                try:
-                    params = apply_rules(params, [rule])
-                except ValueError as error:
-                    refuse(("params", i), str(error).removeprefix("params[0] "))
-            with no_compiler():
-                made = attempt(("optimizer",), lambda: recipe.optimizer(params))
-        if made is not None and (flaw := uncovered(made, params)):
+        fits = without_flaws(parts)
+        watch(recipe, model, attempt, without_flaws)
+        if model is None or not fits:
+            return
+        params = named_params(model)
+        for i, rule in enumerate(recipe.params):
+            try:
+                params = apply_rules(params, [rule])
+            except ValueError as error:
+                refuse(("params", i), str(error).removeprefix("params[0] "))
+        with torch.device("meta"), no_compiler(), noting_made() as optimizers:
+            made = attempt(("optimizer",), lambda: recipe.optimizer(params))
+        if without_flaws(optimizers) and made is not None and (flaw := uncovered(made, params)):
             refuse(("optimizer",), flaw)
+        if seen := first_flaw(recipe, vocab_size, model, parts):
+            refuse(seen.component.at, str(seen))
 
 
-def no_run(recipe: Recipe, folder: str) -> RunInfo:
+def watch(
+    recipe: Recipe,
+    model: Decoder | None,
+    attempt: Callable[[At, Callable[[], Any]], Any],
+    without_flaws: Callable[[Made], bool],
+) -> None:
+    """Makes the observers, and warns of methods that nobody will call."""
+    with tempfile.TemporaryDirectory() as folder, noting_made() as observers:
+        run = no_run(recipe, folder, model)
+        for make in recipe.train.observers:
+            attempt(("train", "observers"), functools.partial(make, run))
+    without_flaws(observers)
+    for component, observer in observers:
+        for told in unheard(observer):
+            warnings.warn(told_of(component, f"has a method {told}"), stacklevel=2)
+
+
+def no_run(recipe: Recipe, folder: str, model: Decoder | None = None) -> RunInfo:
     """A run to make observers for."""
     return RunInfo(
         dir=Path(folder),
@@ -93,6 +122,7 @@ def no_run(recipe: Recipe, folder: str) -> RunInfo:
         params=0,
         device="cpu",
         precision="float32",
+        model=model,
     )
 
 

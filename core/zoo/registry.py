@@ -11,7 +11,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from zoo.contracts import (
-    KINDS,
     Activation,
     Attention,
     Corpus,
@@ -26,6 +25,7 @@ from zoo.contracts import (
     Tokenizer,
 )
 from zoo.errors import PluginError, ZooError, did_you_mean
+from zoo.kinds import KINDS
 from zoo.signature import Option, read_signature
 from zoo.sources import digest_of_module
 

@@ -41,7 +41,8 @@ class RunInfo:
 
     ``start_step`` is the step after which a resumed run goes on, 0 for a new one. ``lr_at`` gives
     the learning rate of a step; ``params`` counts the model's parameters. ``lossy`` says that the
-    tokenizer changes some text, which then counts to bits per byte with its own size.
+    tokenizer changes some text, which then counts to bits per byte with its own size. ``model`` is
+    what is trained, to read from and not to change; when a recipe is checked, on the meta device.
     """
 
     dir: Path
@@ -58,6 +59,7 @@ class RunInfo:
     compiled: bool = False
     world: int = 1
     lossy: bool = False
+    model: Decoder | None = None
 
     def __repr__(self) -> str:
         return f"<RunInfo {str(self.dir)!r}, {self.total_steps:,} steps>"

@@ -83,6 +83,7 @@ class Session:
             compiled=trainer.compiled,
             world=trainer.group.world,
             lossy=getattr(trainer.data.tokenizer, "lossy", False),
+            model=trainer.model,
         )
         makers = settings.observers if self.first else []
         self.observers: list[Observer] = [make(self.info) for make in makers]

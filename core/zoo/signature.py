@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from zoo.contracts import KIND_OF_CONTRACT, Make, Ref
+from zoo.contracts import Make, Ref
 from zoo.errors import PluginError
+from zoo.kinds import KIND_OF_CONTRACT
 from zoo.values import At, convert, dotted, show_type
 
 REQUIRED = inspect.Parameter.empty

@@ -324,7 +324,7 @@ class Trainer:
         if idle:
             raise ZooError(
                 f"no gradient reached {', '.join(idle)}: every parameter of a component must take "
-                "part in every training forward"
+                "part in every training forward, as zoo.testing.check tells of each component"
             )
 
     def _hand_back(self, stats: dict[str, dict[str, Tensor]]) -> None:

@@ -14,8 +14,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Protocol, Union, get_args, get_origin
 
-from zoo.contracts import KIND_OF_CONTRACT, Make, Ref, _PerLayer
+from zoo.contracts import Make, Ref, _PerLayer
 from zoo.errors import did_you_mean
+from zoo.kinds import KIND_OF_CONTRACT
 
 MOST_TIMES = 1000
 

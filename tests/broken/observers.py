@@ -50,6 +50,11 @@ class Draws(Listener):
         np.random.random()
 
 
+class Decays(Listener):
+    def step_ended(self, record: Any) -> None:
+        self.run.model.head.weight.data.mul_(0.9)
+
+
 CASES = [
     Case("observer", Misnamed, "made", "it has none of run_started, step_ended"),
     Case(
@@ -62,5 +67,6 @@ CASES = [
     Case("observer", LastLoss, "hears_an_early_end", "has no attribute 'loss'"),
     Case("observer", NewFile, "hears_a_resumed_run", "raised FileExistsError"),
     Case("observer", Takes, "changes_nothing", "step_ended changed what it was given"),
+    Case("observer", Decays, "changes_nothing", "it changed head.weight"),
     Case("observer", Draws, "changes_nothing", "step_ended drew from a global generator"),
 ]

@@ -14,14 +14,19 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 from zoo.cli.arguments import Parser, add_plugin_option, load_plugins
 from zoo.cli.text import table
-from zoo.contracts import KINDS, Kind, Ref
+from zoo.contracts import Build, Dims, Param, Ref
 from zoo.errors import ZooError, did_you_mean
+from zoo.kinds import KINDS, Kind
+from zoo.run import RunInfo
 
 if TYPE_CHECKING:
     from zoo.registry import Entry, Registry
     from zoo.signature import Option
 
 SECTIONS = ("data", "model", "params", "train", "generate")
+
+GIVEN = {"build": Build, "dims": Dims, "params": Param, "run": RunInfo}
+"""What some of the positional arguments are."""
 
 USAGE = "KIND [NAME] [options]   or   zoo describe SECTION"
 EXAMPLES = f"""\
@@ -82,11 +87,12 @@ def described_component(entry: Entry, registry: Registry) -> str:
 
 
 def described_kind(kind: Kind, registry: Registry) -> str:
+    given = [GIVEN[name] for name in kind.given if name in GIVEN]
     return "\n\n".join(
         (
             f"{kind.name}: {kind.summary}",
             f"given by its host: {', '.join(kind.given) or 'nothing'}",
-            inspect.getsource(kind.contract).rstrip(),
+            *(inspect.getsource(of).rstrip() for of in (kind.contract, *given)),
             "on offer: " + ", ".join(map(registry.spelling, registry.entries(kind.name))),
         )
     )

@@ -7,8 +7,8 @@ import json
 
 from zoo.cli.arguments import Parser, add_plugin_option, load_plugins
 from zoo.cli.text import table
-from zoo.contracts import KINDS
 from zoo.errors import ZooError, did_you_mean
+from zoo.kinds import KINDS
 
 USAGE = "[KIND] [options]"
 EXAMPLES = """\

@@ -9,14 +9,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import torch
+
+from zoo.api import build
 from zoo.component import Component
-from zoo.contracts import Observer
+from zoo.first_pass import EVENTS
 from zoo.recipe import load_recipe
 from zoo.run import RunInfo
 from zoo.testing.compare import Complaints, luck
 
 TOTAL = 20
-EVENTS = tuple(name for name in vars(Observer) if not name.startswith("_"))
 RECIPE = f"""\
 zoo = 1
 data.corpus = "stories"
@@ -35,18 +37,21 @@ def a_run() -> Iterator[RunInfo]:
         recipe.write_text(RECIPE, encoding="utf-8")
         run_dir = Path(folder) / "tiny-1"
         run_dir.mkdir()
+        loaded = load_recipe(recipe)
+        model = build(loaded)
         yield RunInfo(
             dir=run_dir,
             name="tiny-1",
-            recipe=load_recipe(recipe),
+            recipe=loaded,
             total_steps=TOTAL,
             start_step=0,
             label="stories",
             notices=["a notice"],
             lr_at=lambda step: 1e-3 * (1 - step / TOTAL),
-            params=1234,
+            params=sum(parameter.numel() for parameter in model.parameters()),
             device="cpu",
             precision="float32",
+            model=model,
         )
 
 
@@ -146,9 +151,9 @@ def hears_a_resumed_run(component: Component) -> Complaints:
 
 
 def changes_nothing(component: Component) -> Complaints:
-    """It leaves records, the run and the global generators of random numbers as they were."""
+    """It leaves records, the run, its weights and the global generators of randomness alone."""
     with a_run() as run:
-        notices = list(run.notices)
+        notices, weights = list(run.notices), copy.deepcopy(weights_of(run))
         observer = component(run)
         for event, *given in events(run):
             before, told = luck(), copy.deepcopy(given)
@@ -159,6 +164,14 @@ def changes_nothing(component: Component) -> Complaints:
                 yield f"{event} drew from a global generator"
         if run.notices != notices:
             yield "it changed run.notices"
+        for name, weight in weights_of(run).items():
+            if not torch.equal(weight, weights[name]):
+                yield f"it changed {name}"
+
+
+def weights_of(run: RunInfo) -> dict[str, torch.Tensor]:
+    assert run.model is not None
+    return run.model.state_dict()
 
 
 PROPERTIES = (

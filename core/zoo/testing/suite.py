@@ -10,9 +10,9 @@ from typing import Any
 import torch
 
 from zoo.component import Component, find_component
-from zoo.contracts import KINDS
 from zoo.dry_run import unchanged_randomness
 from zoo.errors import PluginError, ZooError, did_you_mean
+from zoo.kinds import KINDS
 from zoo.plugins import registry
 from zoo.registry import Registrar, Registry
 
