@@ -14,7 +14,7 @@ import torch
 from commands import posix
 from small_runs import somewhere
 
-from zoo.alike import code, differences, digest_of
+from zoo.alike import differences, digest_of
 
 __all__ = ["somewhere"]  # a fixture
 
@@ -55,20 +55,6 @@ def test_a_digest_sees_every_bit_and_name_and_shape() -> None:
     digests = [digest_of(each) for each in tensors]
     assert len(set(digests)) == len(digests)
     assert digest_of({"w": zero.clone()}) == digests[0]
-
-
-def test_the_digest_of_code_is_of_all_its_files(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.syspath_prepend(tmp_path)
-    (tmp_path / "of_two_files").mkdir()
-    (tmp_path / "of_two_files/__init__.py").write_text("")
-    (tmp_path / "of_two_files/part.py").write_text("x = 1\n")
-    __import__("of_two_files")
-    before = code("of_two_files")
-    (tmp_path / "of_two_files/part.py").write_text("x = 2\n")
-    assert code("of_two_files") != before
-    assert code("zoo") == code("zoo")
 
 
 def two(*ranks: tuple[str, ...]) -> list[tuple[int, str]]:

@@ -17,7 +17,7 @@ DOWNLOADS = ("test_download.py", "test_power_loss.py")
 RUNS = (
     *("test_nonfinite.py", "test_observers.py", "test_runner.py", "test_checkpoint.py"),
     *("test_failing_disk.py", "test_cli_reliability.py", "test_ranks.py"),
-    *("test_lost_folders.py", "test_alike.py"),
+    *("test_lost_folders.py", "test_alike.py", "test_launches.py"),
 )
 
 
@@ -197,6 +197,7 @@ OF_RUNS = [
         "            if needed:",
     ),
     Removal("core/zoo/run.py", "            sync_dir(RUNS)\n", "            pass\n"),
+    Removal("core/zoo/run.py", '.get("launch") == launch', '.get("launch")'),
     Removal("plugins/zoo_builtin/observers/jsonl.py", ' and record["step"] <= step', ""),
     Removal(
         "plugins/zoo_builtin/observers/jsonl.py",

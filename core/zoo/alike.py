@@ -7,9 +7,7 @@ model that nobody asked for.
 from __future__ import annotations
 
 import hashlib
-import sys
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -17,6 +15,7 @@ import torch
 import zoo
 from zoo.distributed import Group, naming_the_lost
 from zoo.errors import ZooError
+from zoo.sources import digest_of_module
 
 if TYPE_CHECKING:
     from zoo.recipe import Recipe
@@ -34,11 +33,11 @@ def check_started_alike(group: Group, recipe: Recipe, resumed: Run | None) -> No
     """
     if group.world == 1:
         return
-    facts: dict[str, Any] = {"zoo": f"{zoo.__version__}, code {code('zoo')}"}
-    entries = [component.entry for component in recipe.components]
-    for owner, version in recipe.plugins.items():
-        packages = sorted({entry.package or "" for entry in entries if entry.owner == owner})
-        facts[f"plug-in {owner}"] = f"{version}, code {' '.join(map(code, packages))}"
+    facts: dict[str, Any] = {"zoo": f"{zoo.__version__}, code {digest_of_module('zoo')}"}
+    plugins = {component.entry.plugin for component in recipe.components}
+    for plugin in sorted(plugins, key=lambda each: (each.owner, each.module)):
+        code = plugin.code or digest_of_module(plugin.module)
+        facts[f"plug-in {plugin.owner}"] = f"{plugin.version}, code {code}"
     facts.update(flat(recipe.resolved()))
     if resumed is None:
         facts["checkpoint"] = "none: a new run"
@@ -111,21 +110,6 @@ def flat(table: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]
             yield from flat(value, f"{above}{name}.")
         else:
             yield f"{above}{name}", value
-
-
-def code(package: str) -> str:
-    """A digest of all Python files of a package that is imported; of torch's its version alone."""
-    module = sys.modules.get(package)
-    if package == "torch":
-        return torch.__version__
-    places = getattr(module, "__path__", None) or [getattr(module, "__file__", None)]
-    digest = hashlib.sha256()
-    for top in map(Path, filter(None, places)):
-        for path in sorted(top.rglob("*.py")) if top.is_dir() else [top]:
-            if path.is_file():
-                digest.update(f"{path.relative_to(top).as_posix()}\0".encode())
-                digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()[:12]
 
 
 def digest_of(tensors: Mapping[str, torch.Tensor]) -> str:

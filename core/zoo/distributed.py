@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 import threading
+import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,7 +24,7 @@ from torch.distributed.rendezvous import rendezvous
 from zoo.current_folder import ZOO
 from zoo.errors import ZooError
 from zoo.interrupts import ending_at_once
-from zoo.launcher import attempt, rank, world_size
+from zoo.launcher import attempt, keeps_store, rank, world_size
 from zoo.watchdog import Watchdog
 
 # The first rank prepares the data while the others wait.
@@ -32,17 +33,24 @@ PATIENCE = timedelta(hours=6)
 JOINING = timedelta(minutes=10)
 """How long a process waits for the others to be started."""
 
+STORE_ANSWERS = timedelta(seconds=10)
+
 FIRST_TOLD, TOLD_AGAIN = 5.0, 60.0
 """Seconds until a process says that it waits for the others, and until it says so again."""
 
 
 @dataclass(frozen=True)
 class Group:
-    """The processes that train together; ``rank`` is this one's number."""
+    """The processes that train together; ``rank`` is this one's number.
+
+    ``launch`` is the same for all of them, and if torchrun starts them again for those too, and for
+    nobody else. None for a process that nobody starts again.
+    """
 
     rank: int = 0
     world: int = 1
     watchdog: Watchdog = field(default_factory=Watchdog)
+    launch: str | None = None
 
     @property
     def is_first(self) -> bool:
@@ -97,12 +105,13 @@ def process_group(device: torch.device) -> Iterator[Group]:
     """This process's group: torchrun's where it started us, else a group of one."""
     world = world_size()
     if world == 1:
-        yield Group()
+        yield Group(launch=launch_of_one())
         return
     backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
     with Watchdog(rank()) as watchdog:
         with naming_the_lost(), ending_at_once():  # one that has ended is waited for, for hours
             store = meet(world)
+            launch = launch_in(store)
             # torchrun keeps the store when it starts the processes again, and the addresses of
             # those that have ended are still in it.
             store = PrefixStore(f"attempt {attempt()}", store)
@@ -111,9 +120,29 @@ def process_group(device: torch.device) -> Iterator[Group]:
             )
             watchdog.peers = processes_here(world)
         try:
-            yield Group(rank(), world, watchdog)
+            yield Group(rank(), world, watchdog, launch)
         finally:
             dist.destroy_process_group()
+
+
+def launch_in(store: Any) -> str:
+    """A name of this launch that no other has: the one in its store, which is made now if need be.
+
+    torchrun's store lives as long as torchrun. Host names, process ids and run ids are the same
+    again in the next container.
+    """
+    return str(store.compare_set("zoo/launch", "", uuid.uuid4().hex).decode())
+
+
+def launch_of_one() -> str | None:
+    """The name of the launch if torchrun started this process alone, and may do so again."""
+    if not keeps_store():
+        return None
+    try:
+        store, _, _ = next(rendezvous("env://", timeout=STORE_ANSWERS))
+        return launch_in(store)
+    except (ValueError, dist.DistError):  # an environment that somebody left behind
+        return None
 
 
 def meet(world: int) -> Any:

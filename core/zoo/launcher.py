@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 
 from zoo.errors import ZooError
 
@@ -74,8 +73,7 @@ def attempt() -> int:
     return _number("TORCHELASTIC_RESTART_COUNT", 0)
 
 
-def launch_id() -> str | None:
-    """What all attempts of one launch have in common, None for a process that started alone."""
-    if not launched():
-        return None
-    return f"{socket.gethostname()} {os.getppid()} {os.environ.get('TORCHELASTIC_RUN_ID', '')}"
+def keeps_store() -> bool:
+    """Whether torchrun may start this process again, and keeps what it stores for it until then."""
+    kept = os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
+    return kept and _number("TORCHELASTIC_MAX_RESTARTS", 0) > 0

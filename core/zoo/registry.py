@@ -125,12 +125,6 @@ class Entry:
             return None
 
     @property
-    def package(self) -> str | None:
-        """The top-level module that defines the factory."""
-        module = getattr(self._source, "__module__", None)
-        return module.partition(".")[0] if isinstance(module, str) else None
-
-    @property
     def line(self) -> int | None:
         try:
             return inspect.getsourcelines(self._source)[1]

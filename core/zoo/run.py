@@ -334,9 +334,11 @@ def newest_run() -> Path:
     return max(runs, key=lambda run: (run / "checkpoints").stat().st_mtime_ns)
 
 
-def run_of_launch(launch: str | None) -> Path | None:
-    """The run under ``runs/`` that an earlier attempt of this launch began."""
-    for path in RUNS.glob(f"*/{RUN_INFO}"):
+def run_of_launch(launch: str | None, out: Path | None) -> Path | None:
+    """The run at ``out``, else under ``runs/``, if an earlier attempt of this launch began it."""
+    if launch is None:
+        return None
+    for path in [out / RUN_INFO] if out is not None else RUNS.glob(f"*/{RUN_INFO}"):
         if table_in(path).get("launch") == launch:
             return path.parent
     return None

@@ -16,7 +16,6 @@ from zoo.device import choose_device, choose_precision, prepare_device
 from zoo.distributed import Group, process_group
 from zoo.errors import ZooError
 from zoo.interrupts import Interrupts
-from zoo.launcher import attempt, launch_id
 from zoo.lock import Lock, only_this
 from zoo.paths import expanded
 from zoo.prepare import TokenData, open_prepared, prepare
@@ -40,12 +39,7 @@ def train(recipe: Recipe | str | Path, *, out: str | Path | None = None) -> Run:
         Interrupted: after Ctrl-C or SIGTERM; the run was saved.
     """
     recipe = recipe_of(recipe)
-    folder = expanded(out) if out is not None else None
-    if attempt():  # torchrun started this anew: a run has begun, unless that went wrong too
-        folder = folder or run_of_launch(launch_id())
-        if folder is not None and checkpoint.all_in(folder / "checkpoints"):
-            return resume(folder)
-    return _run(recipe, out=folder, resumed=None)
+    return _run(recipe, out=expanded(out) if out is not None else None, resumed=None)
 
 
 def resume(run: str | Path | Run) -> Run:
@@ -56,10 +50,15 @@ def resume(run: str | Path | Run) -> Run:
 
 
 def _run(recipe: Recipe, *, out: Path | None, resumed: Run | None) -> Run:
-    kept = resumed.checkpoint.state if resumed is not None else None
     device = choose_device(recipe.train.device)
-    prepare_device(device, kept.products if kept else None)
+    prepare_device(device)
     with Interrupts() as interrupts, process_group(device) as group, ExitStack() as held:
+        if resumed is None and (begun := saved_by_launch(group, out)) is not None:
+            resumed = open_run(begun, resumable=True)
+            resumed.check_shapes()
+            recipe = resumed.recipe
+        kept = resumed.checkpoint.state if resumed is not None else None
+        prepare_device(device, kept.products if kept else None)
         check_started_alike(group, recipe, resumed)
         lock = None
         if resumed is not None and group.is_first:
@@ -87,7 +86,7 @@ def _run(recipe: Recipe, *, out: Path | None, resumed: Run | None) -> Run:
             run_dir = resumed.dir
         else:
             # Only now, so that nothing that can't start leaves an empty folder.
-            lock = claimed_run_dir(recipe.name, out, held) if group.is_first else None
+            lock = claimed_run_dir(recipe.name, out, group.launch, held) if group.is_first else None
             run_dir = group.from_first(lock.path.parent if lock is not None else None)
         session = Session(recipe, trainer, run_dir, lock)
         if kept is not None:
@@ -144,10 +143,20 @@ def _prepare(recipe: Recipe, group: Group, resumed: Run | None) -> TokenData:
     return open_prepared(group.from_first(None), recipe)
 
 
-def claimed_run_dir(recipe_name: str, out: Path | None, held: ExitStack) -> Lock:
+def saved_by_launch(group: Group, out: Path | None) -> Path | None:
+    """The run that an earlier attempt of this launch has saved, so that all go on with it."""
+    begun = run_of_launch(group.launch, out) if group.is_first else None
+    saved = begun is not None and checkpoint.all_in(begun / "checkpoints")
+    found: Path | None = group.from_first(begun if saved else None)
+    return found
+
+
+def claimed_run_dir(
+    recipe_name: str, out: Path | None, launch: str | None, held: ExitStack
+) -> Lock:
     """The lock of a new run's folder, to which nobody else writes while ``held`` isn't closed."""
-    if attempt() and out is not None and out.is_dir():  # begun, and without a checkpoint yet
-        return held.enter_context(only_this(out / LOCK, str(out)))
+    if (begun := run_of_launch(launch, out)) is not None:  # and there is no checkpoint yet
+        return held.enter_context(only_this(begun / LOCK, str(begun)))
     run_dir = new_run_dir(recipe_name, out)
     lock = held.enter_context(only_this(run_dir / LOCK, str(run_dir)))
     if out is not None:

@@ -19,7 +19,6 @@ from zoo import checkpoint
 from zoo.distributed import naming_the_lost
 from zoo.errors import ZooError
 from zoo.interrupts import Interrupted, Interrupts
-from zoo.launcher import launch_id
 from zoo.paths import overwrite, write_atomically
 from zoo.plugins import plugin_flags
 from zoo.records import speakable, table_in
@@ -192,9 +191,8 @@ class Session:
 
     def lost(self) -> str:
         """What became of the run's folder if it is no longer at its place, else nothing."""
-        if self.lock is None or not (told := self.lock.lost()):
-            return ""
-        return f"{told}: stopped at step {self.trainer.step}, and nothing more is written there"
+        told = self.lock.lost() if self.lock is not None else ""
+        return told and f"{told}: ended at step {self.trainer.step}, nothing more is written there"
 
     def check_folder(self) -> None:
         """Raises ZooError where the run's folder was deleted, moved or replaced meanwhile."""
@@ -309,11 +307,8 @@ class Session:
         }
 
     def write_metadata(self) -> None:
-        """The recipe as written and as resolved, and run.json."""
+        """run.json, which says first whose run this is, and the recipe as written and resolved."""
         self.check_folder()
-        if self.trainer.step == 0:
-            write_atomically(self.dir / "recipe.toml", self.recipe.source.encode())
-            write_atomically(self.dir / "resolved.toml", self.recipe.to_toml().encode())
         about = {
             "zoo": zoo.__version__,
             "torch": torch.__version__,
@@ -327,13 +322,16 @@ class Session:
             "precision": self.info.precision,
             "compiled": self.info.compiled,
             "processes": self.info.world,
-            "launch": launch_id(),
+            "launch": self.trainer.group.launch,
             "threads": torch.get_num_threads(),
             "parameters": self.info.params,
         }
         if self.trainer.step:
             self.warn_of_changes(about)
         write_atomically(self.dir / RUN_INFO, (json.dumps(about, indent=2) + "\n").encode())
+        if not self.trainer.step:
+            write_atomically(self.dir / "recipe.toml", self.recipe.source.encode())
+            write_atomically(self.dir / "resolved.toml", self.recipe.to_toml().encode())
 
     def warn_of_changes(self, about: dict[str, Any]) -> None:
         """Says with what the run began that is now another, and makes its bits others."""
