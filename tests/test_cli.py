@@ -102,7 +102,14 @@ def test_a_closed_output_is_met_quietly(args: str) -> None:
         ("train", "name either a recipe or, with --resume, a run"),
         ("train nowhere.toml", "nowhere.toml"),
         ("train tiny.toml --resume runs/tiny-1", "name either a recipe or"),
-        ("train --resume runs/tiny-1 --set train.steps=9", "leave out --set"),
+        (
+            "train --resume runs/tiny-1 --set train.steps=9",
+            "leave out --set. What it was trained on is trained with a change from new weights "
+            "alone: zoo train runs/tiny-1/resolved.toml --set train.steps=9",
+        ),
+        ("train --resume tiny-1 --set a=b", ": zoo train runs/tiny-1/resolved.toml --set a=b"),
+        ("train --resume nowhere --set a=b", "nowhere: no such run (in runs/: tiny-1)"),
+        ("train --resume runs/tiny-1 --out b", "leave out --out, or copy the folder and resume"),
         ("train --resume nowhere", "nowhere: no such run (in runs/: tiny-1)"),
         ("train --resume stillborn", "no checkpoint there; was it stopped before its first one?"),
         ("train tiny.toml --out stillborn", "no checkpoint to go on from: choose another --out"),

@@ -133,13 +133,18 @@ def folder_problem(path: Path) -> str:
 
 def told_of_run(path: Path) -> str:
     """What can be done with a run whose name stands where a recipe belongs; "" if it is none."""
-    from zoo.run import RUNS
-    from zoo.run_states import is_run
+    from zoo.run import RUNS, run_of
+    from zoo.run_states import is_run, state_of
 
-    for folder in (path, RUNS / path):
-        if is_run(folder):
+    for run in map(run_of, (path, RUNS / path)):
+        if is_run(run):
+            recipe = quoted(run / "resolved.toml")
+            if state_of(run).state == "finished":
+                return (
+                    f"{run} is a finished run; to train anew what it was, name its recipe, {recipe}"
+                )
             return (
-                f"{folder} is a run: go on with it by `zoo train --resume {quoted(folder)}`, "
-                f"or name its recipe, {quoted(folder / 'resolved.toml')}"
+                f"{run} is a run: go on with it by `zoo train --resume {quoted(run)}`, "
+                f"or name its recipe, {recipe}"
             )
     return ""

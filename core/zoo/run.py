@@ -297,16 +297,17 @@ def open_run(path: str | Path | None = None, *, resumable: bool = False) -> Run:
 
     folder = run = find_run(path) if path is not None else newest_run()
     if (folder / "manifest.json").exists():
-        run = folder.parent.parent if folder.parent.name == "checkpoints" else folder
+        run = run_of(folder)
         found = checkpoint.open_checkpoint(folder, resumable=resumable, accept=accept)
         return Run(run, found)
     newest = checkpoint.newest(folder / "checkpoints", resumable=resumable, accept=accept)
     if newest is None and (owner := owner_of(folder / LOCK)) is not None:
         raise ZooError(f"{folder} has no checkpoint yet, and is in use by {owner}")
     if newest is None:
-        raise ZooError(
-            f"{folder}: no checkpoint there; was it stopped before its first one? Train it anew"
-        )
+        from zoo.kept_recipe import RESOLVED, anew
+
+        told = f"{folder}: no checkpoint there; was it stopped before its first one? Train it anew"
+        raise ZooError(f"{told}: {anew(folder, ())}" if (folder / RESOLVED).exists() else told)
     return Run(folder, newest)
 
 
@@ -321,6 +322,12 @@ def find_run(path: str | Path) -> Path:
     known = sorted(p.name for p in RUNS.glob("*/")) if RUNS.is_dir() else []
     hint = f" (in {RUNS}/: {', '.join(known)})" if known else ""
     raise ZooError(f"{path}: no such run{hint}")
+
+
+def run_of(folder: Path) -> Path:
+    """The folder of a run, given that or the folder of one of its checkpoints."""
+    saved = folder.parent.name == "checkpoints" and os.path.isfile(folder / "manifest.json")
+    return folder.parent.parent if saved else folder
 
 
 def newest_run() -> Path:

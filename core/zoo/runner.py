@@ -16,6 +16,8 @@ from zoo.device import choose_device, choose_precision, prepare_device
 from zoo.distributed import Group, process_group
 from zoo.errors import ZooError
 from zoo.interrupts import Interrupts
+from zoo.kept_recipe import as_it_was, finished
+from zoo.launcher import is_first_process
 from zoo.lock import Lock, only_this
 from zoo.paths import expanded
 from zoo.prepare import TokenData, open_prepared, prepare
@@ -43,14 +45,20 @@ def train(recipe: Recipe | str | Path, *, out: str | Path | None = None) -> Run:
 
 
 def resume(run: str | Path | Run) -> Run:
-    """Goes on with a run from its newest checkpoint, as if it had never stopped."""
+    """Goes on with a run from its newest checkpoint, as if it had never stopped.
+
+    It keeps its recipe. Says so of one that is finished, as nothing is left to train then.
+    """
     resumed = run if isinstance(run, Run) else open_run(run, resumable=True)
     resumed.check_shapes()
+    if is_first_process() and resumed.checkpoint.step >= resumed.recipe.total_steps:
+        say(finished(resumed.dir, resumed.recipe))
     return _run(resumed.recipe, out=None, resumed=resumed)
 
 
 def _run(recipe: Recipe, *, out: Path | None, resumed: Run | None) -> Run:
-    device = choose_device(recipe.train.device)
+    with as_it_was(resumed):
+        device = choose_device(recipe.train.device)
     prepare_device(device)
     with Interrupts() as interrupts, process_group(device) as group, ExitStack() as held:
         if resumed is None and (begun := saved_by_launch(group, out)) is not None:
@@ -78,7 +86,8 @@ def _run(recipe: Recipe, *, out: Path | None, resumed: Run | None) -> Run:
             say(told)
         tokens = _prepare(recipe, group, resumed)
         compiled = kept.compiled if kept else None
-        trainer = trainer_for(recipe, tokens, group, device, precision, compiled)
+        with as_it_was(resumed):
+            trainer = trainer_for(recipe, tokens, group, device, precision, compiled)
         if resumed is not None:
             restore(trainer, resumed)
         check_ready_alike(group, trainer)

@@ -6,7 +6,6 @@ import json
 import math
 import platform
 import signal
-import time
 import warnings
 from contextlib import suppress
 from pathlib import Path
@@ -16,9 +15,11 @@ import torch
 
 import zoo
 from zoo import checkpoint
+from zoo.clock import Clock
 from zoo.distributed import naming_the_lost
 from zoo.errors import ZooError
 from zoo.interrupts import Interrupted, Interrupts
+from zoo.kept_recipe import RESOLVED, WRITTEN, digests, digests_at_the_start, told_of_edits
 from zoo.paths import overwrite, write_atomically
 from zoo.plugins import plugin_flags
 from zoo.records import speakable, table_in
@@ -309,7 +310,7 @@ class Session:
     def write_metadata(self) -> None:
         """run.json, which says first whose run this is, and the recipe as written and resolved."""
         self.check_folder()
-        about = {
+        about: dict[str, Any] = {
             "zoo": zoo.__version__,
             "torch": torch.__version__,
             "python": platform.python_version(),
@@ -326,16 +327,23 @@ class Session:
             "threads": torch.get_num_threads(),
             "parameters": self.info.params,
         }
+        copies: dict[str, bytes] = {}
         if self.trainer.step:
-            self.warn_of_changes(about)
+            before = table_in(self.dir / RUN_INFO)
+            about["recipe_files"] = digests_at_the_start(self.dir, before, self.recipe)
+            self.warn_of_changes(before, about)
+        else:
+            copies[WRITTEN] = self.recipe.source.encode()
+            copies[RESOLVED] = self.recipe.to_toml().encode()
+            about["recipe_files"] = digests(copies)
         write_atomically(self.dir / RUN_INFO, (json.dumps(about, indent=2) + "\n").encode())
-        if not self.trainer.step:
-            write_atomically(self.dir / "recipe.toml", self.recipe.source.encode())
-            write_atomically(self.dir / "resolved.toml", self.recipe.to_toml().encode())
+        for name, text in copies.items():
+            write_atomically(self.dir / name, text)
 
-    def warn_of_changes(self, about: dict[str, Any]) -> None:
-        """Says with what the run began that is now another, and makes its bits others."""
-        before = table_in(self.dir / RUN_INFO)
+    def warn_of_changes(self, before: dict[str, Any], about: dict[str, Any]) -> None:
+        """Says what is now another than it was when the run began."""
+        if told := told_of_edits(self.dir, about["recipe_files"]):
+            warnings.warn(told, stacklevel=2)
         changed = [
             f"{name} {before[name]}, now {about[name]}"
             for name in DECIDING
@@ -372,30 +380,3 @@ def notices_of(data: TokenData) -> list[str]:
     if getattr(data.tokenizer, "lossy", False):
         notices.append(LOSSY)
     return notices
-
-
-class Clock:
-    """Seconds spent in training steps, evaluation and saving left out."""
-
-    def __init__(self, trainer: Trainer) -> None:
-        self.trainer = trainer
-        self.total = 0.0
-        self._start = 0.0
-        self._last = (0.0, 0)
-
-    def go_on(self, seconds: float) -> None:
-        """Counts from what an earlier stretch of the run had taken."""
-        self.total = seconds
-        self._last = seconds, self.trainer.tokens
-
-    def __enter__(self) -> None:
-        self._start = time.perf_counter()
-
-    def __exit__(self, *_: object) -> None:
-        self.total += time.perf_counter() - self._start
-
-    def rate(self) -> float:
-        """Tokens a second since the last call."""
-        seconds, tokens = self.total - self._last[0], self.trainer.tokens - self._last[1]
-        self._last = self.total, self.trainer.tokens
-        return tokens / seconds if seconds else 0.0

@@ -214,20 +214,21 @@ class Trainer:
         if broken := self._not_finite(lambda param: param.detach()):
             raise ZooError(
                 f"{told}, and {broken} not finite: stopped before the update; what is saved is "
-                "finite. If this comes again from the last checkpoint, a lower learning rate may "
-                "help; if not, the machine may be at fault"
+                "finite. If this comes again from the last checkpoint, train anew, with a lower "
+                "learning rate (--set optimizer.lr=…); if not, the machine may be at fault"
             )
         if bad := self._not_finite(lambda param: param.grad):
             told += f", not finite for {bad}"
         if self.on_nonfinite == "stop":
             raise ZooError(
-                f"{told}: stopped before the update. A lower learning rate, a longer warm-up or "
-                'train.clip may help; train.on_nonfinite = "skip" goes on without such steps'
+                f"{told}: stopped before the update. A run keeps its recipe; in a new one, a lower "
+                "learning rate (--set optimizer.lr=…), a longer warm-up or train.clip may help, "
+                'and train.on_nonfinite = "skip" goes on without such steps'
             )
         if self.skipped_in_a_row >= SKIPPED_AT_MOST:
             raise ZooError(
                 f"{told}: the {self.skipped_in_a_row}th step in a row; the run will not recover. "
-                "Go on from an earlier checkpoint, with a lower learning rate"
+                "Train anew, with a lower learning rate (--set optimizer.lr=…)"
             )
         for optimizer in self.optimizers:
             optimizer.zero_grad(set_to_none=True)

@@ -24,10 +24,11 @@ from zoo.cli.arguments import (
 )
 from zoo.cli.text import for_reader, size_of, table
 from zoo.errors import ZooError
+from zoo.kept_recipe import anew, as_it_was
 from zoo.lasting_streams import lasting_streams
 from zoo.launcher import attempt, is_first_process, launched
 from zoo.plugins import plugin_flags
-from zoo.run import open_run, refuse_used
+from zoo.run import find_run, open_run, refuse_used, run_of
 from zoo.shell import quoted
 from zoo.terminal import on_one_line, readable
 
@@ -66,10 +67,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def train(args: argparse.Namespace) -> int:
-    if (args.recipe is None) == (args.resume is None):
-        raise ZooError("name either a recipe or, with --resume, a run; see `zoo train --help`")
-    if args.resume is not None and (args.set or args.out is not None):
-        raise ZooError("a resumed run keeps its recipe and its folder: leave out --set and --out")
+    refuse_changes(args)
     if args.out is not None and not attempt() and is_first_process():
         refuse_used(args.out)  # not only after minutes of preparing the text
     say(f"checking {args.recipe or args.resume}")
@@ -87,7 +85,8 @@ def train(args: argparse.Namespace) -> int:
     recipe = resumed.recipe if resumed is not None else load_recipe(args.recipe, args.set)
     if args.nproc > 1 and not launched():
         settings, length = recipe.train, recipe.model.options["max_seq_len"]
-        plan_batch(settings.batch_tokens, length, args.nproc, settings.micro_batch)
+        with as_it_was(resumed):
+            plan_batch(settings.batch_tokens, length, args.nproc, settings.micro_batch)
         # By each alone, with fewer threads, another type might be chosen.
         with measured_for_all() if resumed is None else nullcontext():
             return distributed.launch(args.nproc, args.argv)
@@ -103,6 +102,29 @@ def train(args: argparse.Namespace) -> int:
     if is_first_process():
         report(run)
     return 0
+
+
+def refuse_changes(args: argparse.Namespace) -> None:
+    """Raises ZooError unless a run is either begun or gone on with as it is."""
+    if args.recipe is None and args.resume is None:
+        raise ZooError("name either a recipe or, with --resume, a run; see `zoo train --help`")
+    if args.resume is None:
+        return
+    keeps = "a resumed run keeps its recipe, its text and its folder"
+    if args.recipe is not None:
+        raise ZooError(
+            f"name either a recipe or, with --resume, a run: {keeps}. Another recipe begins with "
+            "new weights: leave out --resume"
+        )
+    if args.set:
+        run = run_of(find_run(args.resume))
+        load_plugins(args)
+        raise ZooError(
+            f"{keeps}: leave out --set. What it was trained on is trained with a change from new "
+            f"weights alone: {anew(run, args.set)}"
+        )
+    if args.out is not None:
+        raise ZooError(f"{keeps}: leave out --out, or copy the folder and resume the copy")
 
 
 def say(doing: str) -> None:
