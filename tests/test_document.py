@@ -218,6 +218,20 @@ def test_a_wrong_override_is_told_as_such(write: Write, change: str, message: st
     assert told[0].startswith(readable(f"--set {change}: {message}"))
 
 
+@pytest.mark.parametrize("change", ["params[0].name=blocks.*", "params[0]={name='blocks.*'}"])
+@pytest.mark.parametrize("named", [True, False])
+def test_the_pattern_of_a_rule_is_no_component_s_name(
+    write: Write, change: str, named: bool
+) -> None:
+    rule = {"role": "matrix", "lr": 2.0, "weight_decay": 0.5} | (
+        {"name": "blocks.0.*"} if named else {}
+    )
+    path = write(tomli_w.dumps({"params": [rule, {"role": "head"}]}) + MINIMAL)
+    recipe = zoo.load_recipe(path, change)
+    assert vars(recipe.params[0]) == rule | {"name": "blocks.*"}
+    assert recipe.params[1] == zoo.load_recipe(path).params[1]
+
+
 def test_what_is_none_has_no_options(write: Write) -> None:
     path = write(MINIMAL)
     message = "the scheduler is none and has no options: give it a name (known: constant, cosine,"

@@ -73,6 +73,31 @@ def test_an_entry_tells_who_offers_what_from_where(registry: Registry) -> None:
     assert lines[entry.line - 1] == "class Scale:"
 
 
+def test_names_are_the_same_if_they_mean_the_same(registry: Registry) -> None:
+    assert registry.same("scale", "mine:scale")
+    assert registry.same("m:scale", "mine:scale")
+    assert registry.same("unknown", "unknown")
+    assert not registry.same("scale", "mixer")
+    assert not registry.same("scale", "other:scale")
+    assert not registry.same("mine:unknown", "unknown")
+    builtin = Registrar("zoo", "1.0", builtin=True)
+    builtin.norm("scale", Scale)
+    registry.add(builtin.entries)  # whose name it is from now on
+    assert registry.same("scale", "zoo:scale")
+    assert not registry.same("scale", "mine:scale")
+    assert not registry.same("zoo:scale", "mine:scale")
+
+
+def test_names_are_the_same_in_all_kinds_or_in_none() -> None:
+    mine, builtin = Registrar("mine", "1.0"), Registrar("zoo", "1.0", builtin=True)
+    mine.norm("scale", Scale)
+    mine.activation("scale", lambda: None)
+    builtin.norm("scale", Scale)
+    registry = Registry()
+    registry.add([*mine.entries, *builtin.entries])
+    assert not registry.same("scale", "mine:scale")
+
+
 def test_a_mistyped_name_or_kind_is_answered_with_the_right_one(registry: Registry) -> None:
     with pytest.raises(ZooError, match=r"no norm named 'scael'; did you mean 'scale'\?"):
         registry.find("norm", "scael")

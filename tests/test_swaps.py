@@ -61,6 +61,32 @@ def test_nothing_is_told_where_nothing_is_lost(overrides: list[str]) -> None:
     assert told(*overrides) == []
 
 
+@pytest.mark.parametrize("swap", ["optimizer={}", "optimizer={{name={}}}", "optimizer.name={}"])
+@pytest.mark.parametrize(("was", "now"), [("adamw", "zoo:adamw"), ("zoo:adamw", "adamw")])
+def test_the_same_component_by_its_full_name_is_no_swap(swap: str, was: str, now: str) -> None:
+    text = PARENT.replace('"adamw"', f'"{was}"')
+    Path("parent.toml").write_text(text, encoding="utf-8")
+    table = f"'{now}'" if "{{" in swap else now
+    recipe = zoo.load_recipe("parent.toml", swap.format(table))
+    assert recipe.swaps == ()
+    assert recipe.optimizer == zoo.load_recipe("parent.toml").optimizer
+    assert recipe.optimizer.options["lr"] == 3e-3
+
+    change = swap.format(f'"{now}"')
+    Path("child.toml").write_text(f'extends = "parent.toml"\n{change}\n', encoding="utf-8")
+    child = zoo.load_recipe("child.toml")
+    assert (child.swaps, child.optimizer) == ((), recipe.optimizer)
+
+
+def test_what_was_said_of_a_default_is_lost_too() -> None:
+    parent = PARENT.replace('name = "full", ', "")
+    Path("parent.toml").write_text(parent, encoding="utf-8")
+    assert told("model.attention={name='sliding', window=8}") == [
+        "model.attention: sliding in place of the default: "
+        'n_kv_heads = 1 of parent.toml does not carry over; n_kv_heads is now "none"'
+    ]
+
+
 def test_what_is_written_anew_is_not_lost() -> None:
     (line,) = told("optimizer={name='muon', lr=0.02}")
     assert "betas = [0.9, 0.99] of" in line

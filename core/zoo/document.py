@@ -2,13 +2,15 @@
 
 ``extends`` lays a file over its parent, ``--set`` lays one value over all. Tables merge, lists
 replace, and a table that changes its ``name`` drops what its parent said of the other component.
+Names that are spelt otherwise, with an owner or without, may be the same: ``same`` knows.
 """
 
 from __future__ import annotations
 
+import operator
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
@@ -27,6 +29,12 @@ SET_STEP = re.compile(r"\[(-?[0-9]+)\]|([^.\[\]]+)")
 
 DEFAULT_NAMES = {"tokenizer": "bpe", "optimizer": "adamw", "scheduler": "cosine"}
 """The sections that are components, and which ones where a recipe doesn't say."""
+
+RULES = "params"
+"""The section of tables whose ``name`` is a pattern of parameters, no component's."""
+
+Same = Callable[[str, str], bool]
+"""Whether two names are those of one component."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +97,9 @@ class Node:
 # ── Files ────────────────────────────────────────────────────────────────────────────────────────
 
 
-def read_chain(path: Path, below: tuple[tuple[Path, Path], ...] = ()) -> tuple[str, Node]:
+def read_chain(
+    path: Path, same: Same = operator.eq, below: tuple[tuple[Path, Path], ...] = ()
+) -> tuple[str, Node]:
     """A recipe's text, and what it says on top of what it extends.
 
     ``below`` are the files that led here, each as it was called and as it is on disk.
@@ -118,8 +128,8 @@ def read_chain(path: Path, below: tuple[tuple[Path, Path], ...] = ()) -> tuple[s
         extends.origin.refuse(("extends",), f"goes in a circle: {circle}")
     if not os.path.isfile(parent):  # unlike Path.is_file, lets any name be asked for
         extends.origin.refuse(("extends",), f"{parent}: no such file")
-    _, base = read_chain(parent, chain)
-    return text, with_names(merge(base, node))
+    _, base = read_chain(parent, same, chain)
+    return text, with_names(merge(base, node, same))
 
 
 def read_text(path: Path) -> str:
@@ -209,18 +219,24 @@ def locate(value: Any, at: At, lines: dict[At, int], above: Origin) -> Node:
 # ── Merging ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def merge(base: Node, over: Node) -> Node:
+def merge(base: Node, over: Node, same: Same = operator.eq) -> Node:
     """``over`` laid over ``base``. A component's string and its table are one form."""
-    if isinstance(over.value, str) and name_of(base) == over.value:
+    table, called, now = as_table(base), name_of(base), name_of(over)
+    kept = isinstance(called, str) and isinstance(now, str) and same(called, now)
+    if isinstance(over.value, str) and kept:
         return base
-    table = as_table(base)
     if not isinstance(over.value, dict):
         return in_place_of(base, over)
-    if table is None or ("name" in over.value and name_of(over) != name_of(base)):
+    if table is None or ("name" in over.value and not kept):
         return in_place_of(base, over)
+    return laid_over(table, base, over, same)
+
+
+def laid_over(table: dict[str, Node], base: Node, over: Node, same: Same) -> Node:
+    """The table of ``base`` with the keys of ``over``."""
     merged = dict(table)
     for key, node in over.value.items():
-        merged[key] = merge(table[key], node) if key in table else node
+        merged[key] = merge(table[key], node, same) if key in table else node
     # A table that only leads to others says nothing itself.
     speaks = any(not isinstance(node.value, dict) for node in over.value.values())
     return Node(merged, over.origin if speaks else base.origin, base.replaced)
@@ -228,7 +244,7 @@ def merge(base: Node, over: Node) -> Node:
 
 def in_place_of(base: Node, over: Node) -> Node:
     """``over``, knowing which component with options it drops: ``base``, or what that dropped."""
-    drops = isinstance(base.value, dict) and base.value.keys() > {"name"}
+    drops = isinstance(base.value, dict) and base.value.keys() - {"name"}
     return replace(over, replaced=base if drops else base.replaced)
 
 
@@ -259,7 +275,7 @@ def as_table(node: Node) -> dict[str, Node] | None:
 # ── Overrides ────────────────────────────────────────────────────────────────────────────────────
 
 
-def override(root: Node, text: str) -> Node:
+def override(root: Node, text: str, same: Same = operator.eq) -> Node:
     """The tree after ``--set path=value``.
 
     Raises:
@@ -274,7 +290,7 @@ def override(root: Node, text: str) -> Node:
     if steps[0] in ("zoo", "extends"):
         origin.refuse((steps[0],), "can't be set from outside: write it in a recipe")
     value = locate(parse_value(written.strip(), path, origin), (), {}, origin)
-    return _set(root, steps, value, ())
+    return _set(root, steps, value, (), same)
 
 
 def steps_of(path: str) -> list[str | int]:
@@ -301,10 +317,10 @@ def parse_value(text: str, path: str, origin: Origin) -> Any:
     return parsed["value"] if parsed.keys() == {"value"} else text
 
 
-def _set(node: Node, steps: Sequence[str | int], value: Node, at: At) -> Node:
+def _set(node: Node, steps: Sequence[str | int], value: Node, at: At, same: Same) -> Node:
     """``node`` with ``value`` laid over what stands at ``steps`` below it."""
     if not steps:
-        return merge(node, value)
+        return _merge_at(at, node, value, same)
     step, rest = steps[0], steps[1:]
     if isinstance(node.value, list):
         items = list(node.value)
@@ -312,11 +328,19 @@ def _set(node: Node, steps: Sequence[str | int], value: Node, at: At) -> Node:
         if index >= len(items):
             message = f"no entry '{step}' in a list of {len(items)} (the first is [0])"
             value.origin.refuse(at, message)
-        items[index] = _set(items[index], rest, value, (*at, index))
+        items[index] = _set(items[index], rest, value, (*at, index), same)
         return replace(node, value=items)
     if isinstance(step, int):
         message = f"{dotted(at)} holds no list: leave out [{step}], or set a whole list"
         value.origin.refuse((*at, step), message)
     inner = (as_table(node) or {}).get(step, Node({}, value.origin))
-    below = _set(inner, rest, value, (*at, step))
-    return merge(node, Node({step: below}, value.origin))
+    below = _set(inner, rest, value, (*at, step), same)
+    return _merge_at(at, node, Node({step: below}, value.origin), same)
+
+
+def _merge_at(at: At, base: Node, over: Node, same: Same) -> Node:
+    """``over`` laid over what stands at a place, where it may be a rule and no component."""
+    tables = isinstance(base.value, dict) and isinstance(over.value, dict)
+    if tables and len(at) == 2 and at[0] == RULES:
+        return laid_over(base.value, base, over, same)
+    return merge(base, over, same)

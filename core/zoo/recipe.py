@@ -163,14 +163,15 @@ def load_recipe(
     from zoo.dry_run import dry_run
 
     file = expanded(path)
-    text, root = read_chain(file)
+    registry = registry or default_registry()
+    text, root = read_chain(file, registry.same)
     problems: list[Problem] = []
     for change in [overrides] if isinstance(overrides, str) else overrides:
         try:
-            root = override(root, change)
+            root = override(root, change, registry.same)
         except RecipeError as error:
             problems += error.problems
-    reader = _RecipeReader(root, registry or default_registry(), problems)
+    reader = _RecipeReader(root, registry, problems)
     recipe = reader.read(file, text)
     if recipe is not None:
         recipe = replace(recipe, swaps=swaps(root, recipe.components))

@@ -340,11 +340,7 @@ class Registry:
         Raises:
             ZooError: no such kind or component, or several of that name.
         """
-        by_name = self._of_kind(kind)
-        owner, colon, name = ref.rpartition(":")
-        owner = self._stand_ins.get(owner, owner)
-        found = [e for e in by_name.get(name, []) if not colon or owner in e.plugin.owners]
-        found = [entry for entry in found if entry.plugin.builtin] or found
+        found = self._meant(kind, ref)
         if len(found) == 1:
             return found[0]
         if found:
@@ -353,6 +349,17 @@ class Registry:
         known = [self.spelling(entry) for entry in self.entries(kind)]
         failures = "".join(f"; {failure}" for failure in self.failures)
         raise ZooError(f"no {kind} named {ref!r}{did_you_mean(ref, known)}{failures}")
+
+    def same(self, one: str, other: str) -> bool:
+        """Whether two names stand for the same component, whatever its kind is.
+
+        They do as "adamw" and "zoo:adamw": where both mean something, both mean the same.
+        """
+        if one == other or one.rpartition(":")[2] != other.rpartition(":")[2]:
+            return one == other
+        meant = [(self._meant(kind, one), self._meant(kind, other)) for kind in KINDS]
+        agree = [first == second for first, second in meant if first and second]
+        return bool(agree) and all(agree)
 
     def rivals(self, entry: Entry) -> list[Entry]:
         """The components of other plug-ins that have the same kind and name."""
@@ -368,6 +375,14 @@ class Registry:
         return (
             f"{next((owner for owner in owners if owner not in taken), entry.owner)}:{entry.name}"
         )
+
+    def _meant(self, kind: str, ref: str) -> list[Entry]:
+        """What a name can stand for: several where it doesn't say whose, and none is zoo's."""
+        owner, colon, name = ref.rpartition(":")
+        owner = self._stand_ins.get(owner, owner)
+        offers = self._of_kind(kind).get(name, [])
+        found = [entry for entry in offers if not colon or owner in entry.plugin.owners]
+        return [entry for entry in found if entry.plugin.builtin] or found
 
     def _of_kind(self, kind: str) -> dict[str, list[Entry]]:
         if kind not in self._offers:

@@ -56,7 +56,7 @@ def line(at: At, node: Node, made: Component | None) -> str | None:
     new = made.name if made is not None else "a list"
     now = [f"{name} is now {spoken(options[name])}" for name in lost if name in options]
     return (
-        f"{dotted(at)}: {new} in place of {name_of(replaced)}: "
+        f"{dotted(at)}: {new} in place of {name_of(replaced) or 'the default'}: "
         f"{told} of {whose} {verb} not carry over{'; ' * bool(now)}{', '.join(now)}"
     )
 
