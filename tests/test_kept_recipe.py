@@ -83,7 +83,8 @@ def test_an_edited_copy_of_the_recipe_is_not_passed_over_silently(
             continue
         (line,) = told
         assert line.startswith(f"warning: {' and '.join(str(copy / name) for name in noticed)}: ")
-        assert line.endswith(f"begin with new weights: {anew(copy, ())}")
+        command = anew(copy, ()) if "resolved.toml" in noticed else anew(copy, ["PATH=VALUE"])
+        assert line.endswith(f"begin with new weights: {command}")
     assert zoo.open_run(copy).checkpoint.step == 30
     for name in noticed:
         (copy / name).write_text(began[name], encoding="utf-8")

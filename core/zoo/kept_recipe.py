@@ -92,9 +92,10 @@ def told_of_edits(run: Path, start: Mapping[str, str]) -> str | None:
     if not edited:
         return None
     files = " and ".join(str(run / name) for name in edited)
+    how = anew(run, ()) if RESOLVED in edited else anew(run)  # where the change stands already
     return (
         f"{files}: edited since the run began, which changes nothing: a run that goes on keeps the "
-        f"recipe of its checkpoint. To train with a change, begin with new weights: {anew(run, ())}"
+        f"recipe of its checkpoint. To train with a change, begin with new weights: {how}"
     )
 
 
