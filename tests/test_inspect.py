@@ -7,11 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgba
 from preparing import TRAIN, Corpus, Recipe, own_cache, prepare  # noqa: F401  (a fixture)
 
 from zoo import data, inspect_plots
 from zoo.inspect import Counts, count, inspect, repeated_spans
 from zoo_builtin.tokenizers import Byte
+
+RED = to_rgba("tab:red")  # of the bar that longer documents share
 
 
 def test_a_report_counts_what_is_there() -> None:
@@ -84,7 +87,19 @@ def test_frequencies_fall_with_the_rank_and_leave_out_what_never_occurs(
     assert (axes.get_xlabel()[:4], axes.get_ylabel()) == ("rank", "occurrences")
 
 
-@pytest.mark.parametrize("lengths", [[3], [0, 0], [5] * 90 + [20] * 10, [1, 2, 3, 4, 9000], [2500]])
+@pytest.mark.parametrize(
+    "lengths",
+    [
+        [3],
+        [0, 0],
+        [5] * 90 + [20] * 10,
+        [1, 2, 3, 4, 9000],
+        [2500],
+        [0] * 99 + [7],
+        [3] * 60 + [9000] * 40,
+        [*range(1, 2000, 7), *range(10_000, 11_000, 300)],
+    ],
+)
 def test_every_document_is_in_a_bar_of_its_length(
     tmp_path: Path, drawn: dict[str, Any], lengths: list[int]
 ) -> None:
@@ -94,12 +109,28 @@ def test_every_document_is_in_a_bar_of_its_length(
     least = 1 if axes.get_xscale() == "log" else 0
     for bar in axes.patches:
         first, end = bar.get_x(), bar.get_x() + bar.get_width()
+        if bar.get_facecolor() == RED:
+            end = np.inf
         inside = [n for n in lengths if first <= max(n, least) < end]
         assert bar.get_height() == len(inside)
     told = [line.get_label() for line in axes.lines]
     assert told[0] == f"median: {np.median(lengths):,.0f} tokens"
     share = 100 * np.mean(np.array(lengths) <= 8)
     assert told[1] == f"max_seq_len: 8 tokens; {share:.3g} % of the documents fit"
+
+
+def test_few_long_documents_squash_no_others(tmp_path: Path, drawn: dict[str, Any]) -> None:
+    lengths = np.random.default_rng(0).normal(200, 40, 2000).clip(1).astype(int).tolist()
+    inspect_plots.draw(counts({97: 1}, lengths), Byte(), "texts", 8, tmp_path)
+    n_bars = sum(bar.get_height() > 0 for bar in drawn["document-lengths.png"].patches)
+    for outliers in ([900], [5000], [40_000, 100_000]):
+        inspect_plots.draw(counts({97: 1}, lengths + outliers), Byte(), "texts", 8, tmp_path)
+        axes = drawn["document-lengths.png"]
+        bars = [bar for bar in axes.patches if bar.get_height() > 0]
+        assert len(bars) > n_bars / 2
+        _, told = axes.get_legend_handles_labels()
+        assert f"{len(outliers)} longer, up to {outliers[-1]:,} tokens" in told
+        assert bars[-1].get_x() + bars[-1].get_width() == axes.get_xlim()[1]
 
 
 def test_both_pictures_are_written_as_png(tmp_path: Path) -> None:

@@ -22,7 +22,8 @@ CURVE_POINTS = 2000  # more than a picture has columns of pixels
 SPELLED = 7  # tokens along the curve, evenly spaced
 SPELLING = 16  # characters
 BINS = 60
-SKEWED = 30  # documents this many times as long as the shorter half ask for a logarithmic axis
+SKEWED = 10  # times the median's length, for a hundredth, asks for a logarithmic axis
+FAR = 3  # times as long as 99 in 100 documents: the few beyond would squash all others
 
 
 def draw(counts: Counts, tokenizer: Tokenizer, label: str, length: int, folder: Path) -> list[Path]:
@@ -81,7 +82,10 @@ def spell(axes: Axes, rank: int, count: int, text: str) -> None:
 
 
 def draw_lengths(lengths: np.ndarray, label: str, context: int, path: Path) -> None:
-    """How many documents there are of each length, with the median and the context marked."""
+    """How many documents there are of each length, with the median and the context marked.
+
+    Few that are far longer than all others share a bar at the end.
+    """
     from matplotlib.ticker import MaxNLocator
 
     median = float(np.median(lengths))
@@ -90,23 +94,31 @@ def draw_lengths(lengths: np.ndarray, label: str, context: int, path: Path) -> N
         "length of the document (tokens, its end not counted)",
         f"documents (of {len(lengths):,})",
     )
-    longest = max(int(lengths.max()), 1)
-    if longest > SKEWED * max(median, 1):
-        edges = np.unique(np.geomspace(1, longest + 1, BINS + 1).round())
+    longest = end = max(int(lengths.max()), 1)
+    most = max(int(np.quantile(lengths, 0.99, method="lower")), 1)
+    skewed = most > SKEWED * max(median, 1)
+    if not skewed and longest > FAR * most:
+        end = int(1.5 * most)
+    if skewed:
+        edges = np.unique(np.geomspace(1, end + 1, BINS + 1).round())
         axes.set(xscale="log", yscale="log")
         lengths = np.maximum(lengths, 1)  # the axis has no place for empty ones
     else:
-        edges = np.arange(0, longest + 1 + width_for(longest), width_for(longest))
+        edges = np.arange(0, end + 1 + width_for(end), width_for(end))
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_locator(MaxNLocator(integer=True))
     axes.hist(lengths, bins=edges.tolist(), color="tab:blue", alpha=0.7)
+    beyond, width = int((lengths >= edges[-1]).sum()), float(edges[-1] - edges[-2])
+    if beyond:
+        told = f"{beyond:,} longer, up to {longest:,} tokens"
+        axes.bar(edges[-1], beyond, width, align="edge", color="tab:red", label=told)
     axes.axvline(median, label=f"median: {median:,.0f} tokens", color="tab:orange")
     fits = 100 * float((lengths <= context).mean())
     told = f"max_seq_len: {context:,} tokens; {fits:.3g} % of the documents fit"
     axes.axvline(context, label=told, color="tab:green", linestyle="--")
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(lambda tick, _: f"{tick:,.0f}")
-    axes.set_xlim(edges[0], edges[-1])
+    axes.set_xlim(edges[0], edges[-1] + (width if beyond else 0))
     figure.legend(loc="outside lower center", ncols=2)
     save(figure, path)
 
