@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import time
 from contextlib import nullcontext
@@ -202,6 +203,47 @@ def test_bench_can_be_interrupted() -> None:
     assert process.returncode == 130
     assert b"Traceback" not in err
     assert files() == before
+
+
+@pytest.mark.parametrize("slower", [1, 50])
+def test_no_part_takes_more_than_the_step(
+    slower: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where they seem to, as on a machine that was busier then, that is told instead."""
+    plain = bench.time_parts
+
+    def busier(*given: Any) -> Any:
+        parts = plain(*given)
+        for part in parts:
+            part.forward *= slower
+        return parts
+
+    monkeypatch.setattr(bench, "time_parts", busier)
+    told = output_of(capsys, "bench", "tiny.toml", *QUICK)
+    _, parts = told.split("parts of the model")
+    shares = [float(share) for share in re.findall(r"([\d.]+) %", parts)]
+    assert all(share <= 100 for share in shares)
+    assert bool(shares) == ("the machine was busier" not in parts)
+    if slower > 1:
+        assert not shares
+        assert re.search(r"took \d+\.\d\d times as long alone", parts)
+
+
+def test_the_least_time_of_a_part_counts(trainer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    times = iter(range(10_000, 0, -1))
+    monkeypatch.setattr("zoo.components.time_part", lambda *_: (next(times), next(times)))
+    parts = time_parts(trainer, lambda n: track("timing", n))
+    last = next(times) + 1
+    assert parts[-1].backward == last
+    assert parts[0].forward == last + 2 * len(parts) - 1
+
+
+def test_no_share_of_the_fastest_product_is_above_it(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bench, "product_rate", lambda *_: 1000.0)
+    told = output_of(capsys, "bench", "tiny.toml", *QUICK)
+    assert "more than the 1 kFLOP/s of the fastest square product here" in told
 
 
 # ── plan ─────────────────────────────────────────────────────────────────────────────────────────

@@ -256,6 +256,20 @@ class Report:
     def flops_per_s(self) -> float:
         return self.flops * self.tokens_per_s
 
+    def seconds_of(self, part: Part) -> tuple[float, float]:
+        """Of all calls of a part in a step, forward and backward."""
+        calls = part.calls * self.micro_batches
+        return calls * part.forward, calls * part.backward
+
+    @property
+    def excess(self) -> float:
+        """The longest part alone, over forward, loss and backward of real steps.
+
+        Above 1 the parts were timed on another machine, as it were: one with more else to do.
+        """
+        within = sum(self.phases[phase] for phase in ("forward", "loss", "backward"))
+        return max((sum(self.seconds_of(part)) for part in self.parts), default=0.0) / within
+
 
 def measure(recipe: Recipe, steps: int, say: Callable[[str], None] = lambda doing: None) -> Report:
     """Trains some steps and times them, then every part of the model alone; keeps nothing.

@@ -83,6 +83,7 @@ def as_json(report: Report) -> dict[str, Any]:
         "tokens_per_s": report.tokens_per_s,
         "flops_per_s": report.flops_per_s,
         "share_of_product_rate": report.flops_per_s / report.product_rate,
+        "parts_fit_the_step": report.excess <= 1,
         "seconds_per_step": report.step,
         "phase_seconds": report.phases,
         "parts": [
@@ -90,8 +91,8 @@ def as_json(report: Report) -> dict[str, Any]:
                 "part": part.name,
                 "type": part.type,
                 "calls": part.calls * report.micro_batches,
-                "forward_seconds": part.forward * part.calls * report.micro_batches,
-                "backward_seconds": part.backward * part.calls * report.micro_batches,
+                "forward_seconds": report.seconds_of(part)[0],
+                "backward_seconds": report.seconds_of(part)[1],
             }
             for part in report.parts
         ],
@@ -116,8 +117,7 @@ def as_text(report: Report) -> str:
         (
             "products",
             f"{short(report.flops)}FLOP a token, {short(report.flops_per_s)}FLOP/s: "
-            f"{share(report.flops_per_s, report.product_rate)} of the "
-            f"{short(report.product_rate)}FLOP/s of the fastest square product here",
+            f"{of_products(report)}",
         ),
         ("peak memory", memory(report.peak_memory)),
     ]
@@ -127,18 +127,24 @@ def as_text(report: Report) -> str:
     ]
     parts = [("", "type", "calls", "forward ms", "backward ms", "share")]
     for part in report.parts:
-        times = part.calls * report.micro_batches
-        forward, backward = times * part.forward, times * part.backward
+        forward, backward = report.seconds_of(part)
         indent = "  " if "." in part.name else ""
         parts.append(
             (
                 f"{indent}{part.name}",
                 part.type,
-                f"{times}",
+                f"{part.calls * report.micro_batches}",
                 f"{1000 * forward:.2f}",
                 f"{1000 * backward:.2f}",
-                share(forward + backward, step),
+                share(forward + backward, step) if report.excess <= 1 else "–",
             )
+        )
+    busy = ""
+    if report.excess > 1:
+        busy = (
+            f"\nno shares: the longest part took {report.excess:.2f} times as long alone as "
+            "forward, loss and backward took\nin real steps, so the machine was busier "
+            f"meanwhile{' or the parts are slower apart' if report.compiled else ''}: run it again"
         )
     how = "each compiled by itself" if report.compiled else "each alone"
     return (
@@ -146,8 +152,16 @@ def as_text(report: Report) -> str:
         f"where the time of a step goes (the middle half of {count(report.steps, 'step')})\n"
         f"{table(right(phases, 1), indent=2)}\n\n"
         f"parts of the model, {how}, on what it is given in training, times its calls in a step\n"
-        f"{table(right(parts, 2), indent=2)}"
+        f"{table(right(parts, 2), indent=2)}{busy}"
     )
+
+
+def of_products(report: Report) -> str:
+    """How near the products of training come to the fastest that was seen."""
+    rate = f"{short(report.product_rate)}FLOP/s of the fastest square product here"
+    if report.flops_per_s > report.product_rate:
+        return f"more than the {rate}, so the machine was busier when that was timed: run it again"
+    return f"{share(report.flops_per_s, report.product_rate)} of the {rate}"
 
 
 def seconds(taken: float) -> str:
