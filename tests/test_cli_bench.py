@@ -275,6 +275,30 @@ def test_plan_without_a_probe_trains_nothing(
     assert "tokens/s" not in table
 
 
+def test_plan_for_several_processes(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bench, "Trainer", None)  # one process would tell another time
+    args = ("plan", "tiny.toml", "--json", "--no-probe")
+    alone = json.loads(output_of(capsys, *args))
+    args = ("plan", "tiny.toml", "--nproc", "4")
+    told = json.loads(output_of(capsys, *args, "--json"))
+    assert (told["processes"], told["micro_batch"], told["batch_tokens"]) == (4, 2, 256)
+    assert told["seconds"] is None
+    assert told["tokens"] == alone["tokens"]
+    a_quarter = pytest.approx(alone["bytes"]["activations"] / 4, rel=0.1)
+    assert told["bytes"]["activations"] == a_quarter
+    assert told["bytes"]["weights"] == alone["bytes"]["weights"]
+    table = output_of(capsys, *args)
+    assert "2 rows of 32 at once in each of 4 processes" in table
+    assert "all 4 of them" in table
+    assert "3 processes can't share evenly" in error_of(capsys, *args[:-1], "3")
+    needed = told["bytes"]["process"]
+    monkeypatch.setattr(plan, "available", lambda device: 3 * needed)  # on a CPU they share it
+    assert main(args) == 0
+    assert "warning: training will need about" in capsys.readouterr().err
+
+
 def test_plan_knows_no_vocabulary_before_the_tokenizer_does(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -30,12 +30,14 @@ HELD = 1.3
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run takes. Memory in bytes, of one process.
+    """What a run takes. Memory in bytes, of one process, unless it says otherwise.
 
     Attributes:
         vocab_size: None where only training the tokenizer can tell it (256 is counted with).
+        processes: how many train together on this machine.
         epochs: how often the training text is read; None where it isn't prepared.
         needed: memory of the whole process at its peak, an estimate.
+        beside: how many of the processes share what is available: on the CPU all of them.
         available: memory that can be had now.
         step: seconds of a step, measured; None without a probe.
     """
@@ -44,11 +46,13 @@ class Plan:
     device: str
     precision: str
     vocab_size: int | None
+    processes: int
     steps: int
     batch: BatchPlan
     epochs: float | None
     rehearsal: Rehearsal
     needed: int
+    beside: int
     available: int | None
     step: float | None
 
@@ -62,8 +66,10 @@ class Plan:
         return None if self.step is None else self.steps * self.step
 
 
-def plan(recipe: Recipe, *, probe: bool = True) -> Plan:
+def plan(recipe: Recipe, *, probe: bool = True, processes: int = 1) -> Plan:
     """Counts on tensors without memory, then (``probe``) times a few real steps if they fit.
+
+    With several processes no step is tried: one of them alone would tell another time.
 
     Raises:
         ZooError: what the recipe asks for can't be had here.
@@ -72,22 +78,26 @@ def plan(recipe: Recipe, *, probe: bool = True) -> Plan:
     precision = choose_precision(recipe.train.precision, device)
     prepared = find_prepared(recipe)
     known = prepared.tokenizer.vocab_size if prepared else recipe.tokenizer().vocab_size
-    batch = batch_of(recipe)
+    batch = batch_of(recipe, processes)
     rehearsal = rehearse(recipe, known or BYTES, batch.micro_batch, device, precision)
     needed, free = needed_bytes(rehearsal, device), available(device)
-    fits = free is None or needed <= free
+    beside = processes if device.type == "cpu" else 1
+    fits = free is None or beside * needed <= free
+    probe = probe and fits and processes == 1
     return Plan(
         name=recipe.name,
         device=str(device),
         precision=precision,
         vocab_size=known,
+        processes=processes,
         steps=recipe.total_steps,
         batch=batch,
         epochs=recipe.total_steps * batch.tokens / len(prepared.train) if prepared else None,
         rehearsal=rehearsal,
         needed=needed,
+        beside=beside,
         available=free,
-        step=probed(recipe, device, precision) if probe and fits else None,
+        step=probed(recipe, device, precision) if probe else None,
     )
 
 

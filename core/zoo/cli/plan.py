@@ -11,7 +11,7 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
-from zoo.cli.arguments import Parser, add_recipe_options, load_plugins, path
+from zoo.cli.arguments import Parser, add_recipe_options, integer, load_plugins, path
 from zoo.cli.text import count, right, share, short, table
 from zoo.terminal import readable
 
@@ -23,7 +23,7 @@ EXAMPLES = """\
 examples:
   zoo plan recipes/tinystories.toml
   zoo plan recipes/tinystories.toml --set model.d_model=512 --no-probe
-  zoo plan recipes/tinystories.toml --json
+  zoo plan recipes/tinystories.toml --nproc 2 --json
 """
 
 
@@ -32,6 +32,13 @@ def add_arguments(parser: Parser) -> None:
     add_recipe_options(parser)
     parser.add_argument(
         "--no-probe", action="store_true", help="train no steps, and estimate no time"
+    )
+    parser.add_argument(
+        "--nproc",
+        metavar="N",
+        type=integer(1),
+        default=1,
+        help="plan for N processes on this machine (default: 1); no steps are tried then",
     )
     parser.add_argument("--json", action="store_true", help="for a program to read")
     parser.set_defaults(run=run)
@@ -46,11 +53,12 @@ def run(args: argparse.Namespace) -> None:
 
     from zoo.plan import plan, too_large
 
-    made = plan(recipe, probe=not args.no_probe)
+    made = plan(recipe, probe=not args.no_probe, processes=args.nproc)
     print(json.dumps(as_json(made), indent=2) if args.json else readable(as_text(made)))
-    if made.available is not None and made.needed > made.available:
+    needed = made.beside * made.needed
+    if made.available is not None and needed > made.available:
         sys.stdout.flush()
-        warning = too_large(made.needed, made.available, made.batch)
+        warning = too_large(needed, made.available, made.batch)
         print(f"warning: {warning}", file=sys.stderr)
 
 
@@ -80,6 +88,7 @@ def as_json(plan: Plan) -> dict[str, Any]:
             "process": plan.needed,
             "available": plan.available,
         },
+        "processes": plan.processes,
         "steps": plan.steps,
         "batch_tokens": plan.batch.tokens,
         "micro_batch": plan.batch.micro_batch,
@@ -112,6 +121,9 @@ def as_text(plan: Plan) -> str:
         ("at the peak", f"{amount(counted.peak, 'B')}, temporary tensors included"),
         ("whole process", f"about {amount(plan.needed, 'B')}"),
     ]
+    if plan.beside > 1:
+        total = amount(plan.beside * plan.needed, "B")
+        memory.append((f"all {plan.beside} of them", f"about {total}"))
     if plan.available is not None:
         memory.append(("free now", amount(plan.available, "B")))
     batch = plan.batch
@@ -119,7 +131,8 @@ def as_text(plan: Plan) -> str:
         ("steps", f"{plan.steps:,}"),
         (
             "a step",
-            f"{count(batch.tokens, 'token')}, {batch.micro_batch} rows of {batch.length} at once",
+            f"{count(batch.tokens, 'token')}, {batch.micro_batch} rows of {batch.length} at once"
+            + (f" in each of {plan.processes} processes" if plan.processes > 1 else ""),
         ),
         (
             "tokens",
