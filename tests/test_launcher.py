@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import socket
 from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from commands import NORM_FILE, RECIPE, fresh_registry  # noqa: F401  (a fixture)
 
-from zoo import ZooError, distributed, launcher
+import zoo
+from zoo import ZooError, distributed, launcher, runner
 from zoo.cli import main
 
 NAMES = ("WORLD_SIZE", "RANK", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
@@ -75,3 +79,32 @@ def test_who_waits_says_for_whom_and_gives_up(
     ):
         pass
     assert place in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("fresh_registry")
+@pytest.mark.parametrize("launch", [launcher.NPROC, "torchrun-s"])
+def test_nproc_s_processes_do_not_repeat_what_it_said(
+    launch: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("tiny.toml").write_text(RECIPE, encoding="utf-8")
+    Path("old.py").write_text(f"import warnings\n{NORM_FILE}\nwarnings.warn('old')\n")
+    args = ("train", "tiny.toml", "--plugin", "old.py", "--nproc", "2")
+    monkeypatch.setattr(distributed, "launch", lambda *_: 9)
+    assert main(args) == 9
+    said = "checking tiny.toml\nwarning: old\n"
+    assert capsys.readouterr().err == said
+
+    def trained(*_: Any, **__: Any) -> None:
+        raise ZooError("trained")
+
+    zoo.registry.cache_clear()
+    monkeypatch.setattr(runner, "train", trained)
+    given(monkeypatch, f"TORCHELASTIC_RUN_ID={launch}")
+    assert main(args) == 2
+    told = capsys.readouterr().err
+    assert told.startswith("tiny: " if launch == launcher.NPROC else said)
+    assert told.endswith("error: trained\n")

@@ -24,7 +24,7 @@ from torch.distributed.rendezvous import rendezvous
 from zoo.current_folder import ZOO
 from zoo.errors import ZooError
 from zoo.interrupts import ending_at_once
-from zoo.launcher import attempt, keeps_store, rank, world_size
+from zoo.launcher import NPROC, attempt, keeps_store, rank, world_size
 from zoo.watchdog import Watchdog
 
 # The first rank prepares the data while the others wait.
@@ -204,7 +204,7 @@ def launch(n_processes: int, arguments: Sequence[str]) -> int:
         nproc_per_node=n_processes,
         rdzv_backend="c10d",
         rdzv_endpoint="localhost:0",
-        run_id="zoo",
+        run_id=NPROC,
         max_restarts=0,
     )
     try:

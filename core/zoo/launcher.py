@@ -9,6 +9,9 @@ from zoo.errors import ZooError
 LEAST = {"WORLD_SIZE": 1, "RANK": 0, "LOCAL_RANK": 0, "LOCAL_WORLD_SIZE": 1}
 REMEDY = "start the processes with torchrun or --nproc, or unset it"
 
+NPROC = "zoo-nproc"
+"""The name that ``--nproc`` gives to its launches; torchrun's have another."""
+
 
 def check_environment() -> None:
     """Refuse an environment that describes no launch.
@@ -41,6 +44,11 @@ def _number(name: str, default: int) -> int:
 def launched() -> bool:
     """Whether this process is one of a group, torchrun's group of one included."""
     return "TORCHELASTIC_RUN_ID" in os.environ or world_size() > 1
+
+
+def launched_by_nproc() -> bool:
+    """Whether ``--nproc`` started this process, after it had read the recipe itself."""
+    return os.environ.get("TORCHELASTIC_RUN_ID") == NPROC
 
 
 def world_size() -> int:

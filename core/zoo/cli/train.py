@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+import warnings
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,13 +27,14 @@ from zoo.cli.text import for_reader, size_of, table
 from zoo.errors import ZooError
 from zoo.kept_recipe import anew, as_it_was
 from zoo.lasting_streams import lasting_streams
-from zoo.launcher import attempt, is_first_process, launched
+from zoo.launcher import attempt, is_first_process, launched, launched_by_nproc
 from zoo.plugins import plugin_flags
 from zoo.run import find_run, open_run, refuse_used, run_of
 from zoo.shell import quoted
 from zoo.terminal import on_one_line, readable
 
 if TYPE_CHECKING:
+    from zoo.recipe import Recipe
     from zoo.run import Run
 
 USAGE = "RECIPE [options]   or   zoo train --resume RUN"
@@ -70,19 +72,19 @@ def train(args: argparse.Namespace) -> int:
     refuse_changes(args)
     if args.out is not None and not attempt() and is_first_process():
         refuse_used(args.out)  # not only after minutes of preparing the text
-    say(f"checking {args.recipe or args.resume}")
-    load_plugins(args)
+    told = launched_by_nproc()  # all this, by the process that started this one
+    if not told:
+        say(f"checking {args.recipe or args.resume}")
+    with warnings.catch_warnings():
+        if told:
+            warnings.simplefilter("ignore")
+        resumed, recipe = opened(args)
 
     from zoo import distributed, runner
     from zoo.plan import warn_if_too_large
     from zoo.products import measured_for_all
-    from zoo.recipe import load_recipe
     from zoo.trainer import plan_batch
 
-    resumed = open_run(args.resume, resumable=True) if args.resume is not None else None
-    if resumed is not None:
-        resumed.check_shapes()  # before its model is counted
-    recipe = resumed.recipe if resumed is not None else load_recipe(args.recipe, args.set)
     if args.nproc > 1 and not launched():
         settings, length = recipe.train, recipe.model.options["max_seq_len"]
         with as_it_was(resumed):
@@ -125,6 +127,19 @@ def refuse_changes(args: argparse.Namespace) -> None:
         )
     if args.out is not None:
         raise ZooError(f"{keeps}: leave out --out, or copy the folder and resume the copy")
+
+
+def opened(args: argparse.Namespace) -> tuple[Run | None, Recipe]:
+    """The run to go on with, if that is asked for, and the recipe."""
+    load_plugins(args)
+
+    from zoo.recipe import load_recipe
+
+    if args.resume is None:
+        return None, load_recipe(args.recipe, args.set)
+    resumed = open_run(args.resume, resumable=True)
+    resumed.check_shapes()  # before its model is counted
+    return resumed, resumed.recipe
 
 
 def say(doing: str) -> None:
