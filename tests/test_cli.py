@@ -31,6 +31,9 @@ SUBCOMMANDS = (
     ("tokenizer", "export"),
     ("data", "prepare"),
     ("data", "inspect"),
+    ("runs", "list"),
+    ("runs", "show"),
+    ("runs", "check"),
 )
 
 

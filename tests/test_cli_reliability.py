@@ -93,6 +93,44 @@ def test_one_strange_run_hides_no_other(
     assert "nowhere: no such folder" in error_of(capsys, "runs", "list", "nowhere")
 
 
+GARBLED = {"parameters": "\x1b[2J", "corpus": "\x1b[2J", "plugins": [1], "notices": 1}
+
+
+def test_one_run_is_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("tiny.toml").write_text(RECIPE, encoding="utf-8")
+    changes = ("--set", "train.steps=6", "--set", "train.checkpoint_every=3")
+    assert main(["train", "tiny.toml", *changes]) == 0
+    told = json.loads(output_of(capsys, "runs", "--json"))
+    assert told == json.loads(output_of(capsys, "runs", "list", "--json"))
+    assert told == json.loads(output_of(capsys, "runs", "--json", "list", "runs"))
+    for args in (("tiny-1", "--json"), ("--json", "runs/tiny-1"), ("show", "tiny-1", "--json")):
+        one = json.loads(output_of(capsys, "runs", *args))
+        assert one.items() >= told[0].items()
+        assert one["checkpoints"] == ["step-00000003", "step-00000006"]
+        assert one["about"]["zoo"] == zoo.__version__
+        assert one["summary"]["tokens"] == 6 * 256
+    out = output_of(capsys, "runs", "tiny-1")
+    assert re.search(r"^state +finished\nstep +6 of 6\ntokens +1,536$", out, re.MULTILINE)
+    assert f"{told[0]['valid_loss']:.4f} nats per token, " in out
+    assert f"note: {one['about']['notices'][0]}\n" in out
+    assert "zoo generate runs/tiny-1" in out
+
+    summary = Path("runs/tiny-1/summary.json")
+    summary.write_text(json.dumps({"state": "failed", "reason": "why", "total_steps": 9}))
+    Path("runs/tiny-1/run.json").write_text(json.dumps(GARBLED))
+    out = output_of(capsys, "runs", "tiny-1")
+    assert re.search(r"^step +6 of 9$", out, re.MULTILINE)
+    assert "tiny-1: why" in out
+    assert "go on with tiny-1: zoo train --resume runs/tiny-1" in out
+    assert "\x1b" not in out
+    assert "runs: no run; list its runs by `zoo runs list runs`" in error_of(capsys, "runs", "runs")
+    assert "nothing: no such run (in runs/: tiny-1)" in error_of(capsys, "runs", "nothing")
+    assert "no option --jsn; did you mean --json?" in error_of(capsys, "runs", "--jsn")
+
+
 def test_every_checkpoint_of_a_run_is_verified(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

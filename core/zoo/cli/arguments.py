@@ -50,10 +50,14 @@ class Parser(argparse.ArgumentParser):
         super().__init__(**more)
         self.has_commands = False
         self.takes_recipe = False
+        self.named: Callable[[list[str]], list[str]] | None = None
+        """Names the command that arguments imply, for a parser that is followed by commands."""
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         if not self.has_commands:  # else most of it is a command's own
             args = self.sorted(args)
+        elif self.named is not None:
+            args = self.named(list(args))
         known, unknown = super().parse_known_args(args, namespace)
         if unknown:
             words = [word for word in unknown if word != "--"]
