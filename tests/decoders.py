@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from zoo_builtin.activations import SwiGLU
-from zoo_builtin.attention import FullAttention
+from zoo_builtin.attention.softmax import FullAttention
 from zoo_builtin.feedforward import MLP
 from zoo_builtin.losses import CrossEntropy
 from zoo_builtin.norms import RMSNorm

@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from zoo import download as downloading
+from zoo_builtin.corpora import download as downloading
 
 CONTENT = random.Random(0).randbytes(1_500_000)
 SHA256 = hashlib.sha256(CONTENT).hexdigest()

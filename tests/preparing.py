@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from zoo import prepare as preparing
-from zoo.component import find_component
-from zoo.prepare import TokenData
-from zoo.registry import Registrar, Registry
-from zoo.tokens import Tokens
+from zoo.catalog.component import find_component
+from zoo.catalog.entries import Registrar, Registry
+from zoo.data import prepare as preparing
+from zoo.data.prepare import TokenData
+from zoo.data.shards import Tokens
 from zoo_builtin.tokenizers import BPE, Byte, Char
 
 TRAIN = [f"One day, {name} saw {n} birds.".encode() for n in range(40) for name in ("Tim", "Zoë")]

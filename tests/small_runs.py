@@ -11,8 +11,8 @@ import pytest
 import torch
 
 import zoo
-from zoo.interrupts import Interrupted
-from zoo.trainer import Trainer
+from zoo.parallel.interrupts import Interrupted
+from zoo.training.trainer import Trainer
 
 RECIPE = """\
 zoo = 1

@@ -14,7 +14,7 @@ import torch
 from commands import posix
 from small_runs import somewhere
 
-from zoo.alike import differences, digest_of
+from zoo.training.alike import differences, digest_of
 
 __all__ = ["somewhere"]  # a fixture
 

@@ -10,10 +10,10 @@ from commands import inside, trained  # noqa: F401  (fixtures)
 
 import zoo
 from zoo.api import count_parameters
-from zoo.component import Component
-from zoo.dry_run import no_run
-from zoo.params import named_params
-from zoo.prepare import find_prepared
+from zoo.catalog.component import Component
+from zoo.data.prepare import find_prepared
+from zoo.model.param_groups import named_params
+from zoo.recipe.dry_run import no_run
 
 DIMS = zoo.Dims(16, 2, 2, 8, 32, 257)
 

@@ -14,16 +14,16 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from zoo.contracts import Dims
-from zoo.parts import Build
-from zoo.seq import Seq
-from zoo_builtin.attention import FullAttention, SlidingAttention
-from zoo_builtin.norms import RMSNorm
-from zoo_builtin.positions import ALiBi, NoPosition, RoPE
-from zoo_builtin.scaled_dot_product import (
+from zoo.model.build import Build
+from zoo.model.sequence import Seq
+from zoo_builtin.attention.scaled_dot_product import (
     fused_attention,
     scaled_dot_product_attention,
     softmax,
 )
+from zoo_builtin.attention.softmax import FullAttention, SlidingAttention
+from zoo_builtin.norms import RMSNorm
+from zoo_builtin.positions import ALiBi, NoPosition, RoPE
 
 DIMS = Dims(d_model=32, n_layers=1, n_heads=4, head_dim=8, max_seq_len=16, vocab_size=10)
 BUILD = Build(DIMS)

@@ -11,7 +11,7 @@ from preparing import Corpus, Recipe, all_ids, own_cache, prepare  # noqa: F401 
 
 import zoo
 from zoo.cli import main
-from zoo.data import bytes_of_text
+from zoo.data.batches import bytes_of_text
 
 VALID = [b"a$b", "Zoë: 5 €".encode(), b"caf\xe9"]
 

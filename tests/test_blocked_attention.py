@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from zoo_builtin.blocked_attention import BLOCK, blocked_attention
-from zoo_builtin.scaled_dot_product import scaled_dot_product_attention
+from zoo_builtin.attention.blocked import BLOCK, blocked_attention
+from zoo_builtin.attention.scaled_dot_product import scaled_dot_product_attention
 
 
 def tensors(n_groups: int, length: int) -> tuple[Tensor, Tensor, Tensor]:

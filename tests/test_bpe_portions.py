@@ -16,7 +16,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from tokenizer_cases import EOT, FRAGMENTS, PLAIN, RAW, TEXT, TEXTS, scan
 
-from zoo.text_formats import MARK, not_text
+from zoo.storage.text_formats import MARK, not_text
 from zoo_builtin.tokenizers import BPE, bpe, encode, portions, streams
 from zoo_builtin.tokenizers.reference import BPEReference
 

@@ -19,8 +19,9 @@ import torch
 from states import a_state
 from torch import Tensor, nn
 
-from zoo import ZooError, checkpoint
-from zoo.folders import UNFINISHED
+from zoo import ZooError
+from zoo.runs import checkpoint
+from zoo.storage.folders import UNFINISHED
 from zoo_builtin.tokenizers import BPE, Byte
 
 # ── Optimizer state ───────────────────────────────────────────────────────────────────────────────

@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from states import a_state
 
-from zoo import ZooError, checkpoint
-from zoo.folders import UNFINISHED
-from zoo.run import Run
-from zoo.runner import leave_behind_later
+from zoo import ZooError
+from zoo.runs import checkpoint
+from zoo.runs.run import Run
+from zoo.storage.folders import UNFINISHED
+from zoo.training.start import leave_behind_later
 from zoo_builtin.tokenizers import Byte
 
 LAST = 80  # operations that a save and a tidying take at the most

@@ -16,8 +16,8 @@ import pytest
 from commands import error_of, inside, output_of, posix, started, trained  # noqa: F401  (fixtures)
 
 import zoo
-from zoo import runner
 from zoo.cli import COMMANDS, check, main
+from zoo.training import start as runner
 
 # ── Help ──────────────────────────────────────────────────────────────────────────────────────────
 

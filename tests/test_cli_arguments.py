@@ -15,7 +15,7 @@ import zoo
 from zoo.api import save_tokenizer
 from zoo.cli import make_parser
 from zoo.cli.arguments import Parser, existing_file, existing_path, new_path, path
-from zoo.cli.tokenizer.loading import text_file, tokenizer_path
+from zoo_tokenizers.cli.loading import text_file, tokenizer_path
 
 PATHS = (path, new_path, existing_file, existing_path, tokenizer_path, text_file)
 

@@ -24,14 +24,14 @@ from commands import (  # noqa: F401  (fixtures)
 )
 
 import zoo
-from zoo import bench, plan
 from zoo.api import count_parameters
-from zoo.bench import PHASES, contender, tokens_to_time, watched
 from zoo.cli import main
-from zoo.compiling import as_written
-from zoo.components import POSITION_METHODS, capture, place, time_parts
-from zoo.prepare import find_prepared
-from zoo.progress import track
+from zoo.compute.compiling import as_written
+from zoo.console.progress import track
+from zoo.data.prepare import find_prepared
+from zoo_measure import bench, plan
+from zoo_measure.bench import PHASES, contender, tokens_to_time, watched
+from zoo_measure.part_timing import POSITION_METHODS, capture, place, time_parts
 
 CPU = torch.device("cpu")
 QUICK = ("--steps", "2")
@@ -170,7 +170,7 @@ def test_parts_alike_are_one(trainer: Any) -> None:
 def test_training_begins_before_evaluation_is_compiled(
     trainer: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("zoo.trainer.compiling", lambda active: nullcontext())
+    monkeypatch.setattr("zoo.training.trainer.compiling", lambda active: nullcontext())
     plain = trainer.evaluate()
     calls = []
 
@@ -231,7 +231,7 @@ def test_no_part_takes_more_than_the_step(
 
 def test_the_least_time_of_a_part_counts(trainer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     times = iter(range(10_000, 0, -1))
-    monkeypatch.setattr("zoo.components.time_part", lambda *_: (next(times), next(times)))
+    monkeypatch.setattr("zoo_measure.part_timing.time_part", lambda *_: (next(times), next(times)))
     parts = time_parts(trainer, lambda n: track("timing", n))
     last = next(times) + 1
     assert parts[-1].backward == last

@@ -19,10 +19,10 @@ from commands import (
 )
 
 import zoo
+from zoo.catalog.component import find_component
 from zoo.cli import main
 from zoo.cli.describe import snippet
-from zoo.component import find_component
-from zoo.kinds import KINDS
+from zoo.contracts.kinds import KINDS
 
 
 def test_check_tells_size_and_goes_on_after_a_bad_recipe(

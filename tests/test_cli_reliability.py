@@ -18,12 +18,13 @@ from commands import RECIPE, error_of, inside, output_of, posix, started, traine
 from small_runs import losses
 
 import zoo
-from zoo import checkpoint, run_states
 from zoo.cli import main
-from zoo.compare_runs import component_of, first_difference
 from zoo.errors import ZooError
-from zoo.lock import only_this
-from zoo.run import LOCK, refuse_used
+from zoo.runs import checkpoint
+from zoo.runs import listing as run_states
+from zoo.runs.run import LOCK, refuse_used
+from zoo.storage.lock import only_this
+from zoo_measure.compare_runs import component_of, first_difference
 
 __all__ = ["inside", "trained"]  # fixtures
 
@@ -86,7 +87,7 @@ def test_one_strange_run_hides_no_other(
             raise PermissionError(errno.EACCES, "Permission denied", str(run))
         return plain(run)
 
-    monkeypatch.setattr("zoo.run_states.state_of", state_of)
+    monkeypatch.setattr("zoo.runs.listing.state_of", state_of)
     states = {name: run["state"] for name, run in listed(capsys).items()}
     assert states == {"runs/one": "unreadable", "runs/two": "finished"}
     assert "one: Permission denied" in output_of(capsys, "runs")
@@ -163,7 +164,9 @@ def test_a_healthy_installation(capsys: pytest.CaptureFixture[str]) -> None:
 def test_what_is_wrong_is_marked(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("zoo.doctor.only_this", lambda *_: (_ for _ in ()).throw(OSError("no")))
+    monkeypatch.setattr(
+        "zoo_measure.doctor.only_this", lambda *_: (_ for _ in ()).throw(OSError("no"))
+    )
     assert main(["doctor"]) == 1
     out = capsys.readouterr().out
     assert re.search(r"^! +here", out, re.MULTILINE)

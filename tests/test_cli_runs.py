@@ -24,13 +24,14 @@ from commands import (
 )
 
 import zoo
-from zoo import distributed, runner
+from zoo.catalog.entries import Failure
 from zoo.cli import main
-from zoo.interrupts import Interrupted
-from zoo.registry import Failure
-from zoo.run import Run
-from zoo.session import Session
-from zoo.trainer import Trainer
+from zoo.parallel import group as distributed
+from zoo.parallel.interrupts import Interrupted
+from zoo.runs.run import Run
+from zoo.training import start as runner
+from zoo.training.loop import Session
+from zoo.training.trainer import Trainer
 
 ENDLESS = ("--max-new-tokens", "1000000", "--temperature", "0")
 """Greedy, a model this young repeats one token for ever."""

@@ -11,7 +11,7 @@ from commands import inside, output_of, trained  # noqa: F401  (fixtures)
 
 import zoo
 from zoo.cli import main
-from zoo.prepare import prepare
+from zoo.data.prepare import prepare
 
 TEXT = "the cat sat on the mat 🐈\n" * 40 + "<|endoftext|>" + "a dog — a dog\n" * 40
 

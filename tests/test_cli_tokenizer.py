@@ -18,8 +18,8 @@ from tokenizer_commands import TEXT, a_bpe, a_byte, a_plugin, a_text_file  # noq
 
 import zoo
 from zoo.cli import main
-from zoo.cli.tokenizer import COMMANDS
 from zoo_builtin.tokenizers import BPE, Byte
+from zoo_tokenizers.cli import COMMANDS
 
 # ── train ─────────────────────────────────────────────────────────────────────────────────────────
 
@@ -264,7 +264,7 @@ def test_a_file_comes_back_exactly(
 
 
 def test_a_large_vocabulary_is_stored_in_32_bits(tmp_path: Path) -> None:
-    from zoo.tokens import read_ids, write_ids
+    from zoo.data.shards import read_ids, write_ids
 
     ids = np.array([0, 70_000, 65_535])
     for vocab_size, dtype in ((65_536, np.uint16), (65_537, np.uint32)):

@@ -15,14 +15,14 @@ from torch import Tensor
 from unusual_components import COMPONENTS, LinearAttention, RelativeBias, ValueResidual
 
 import zoo
-from zoo import compiled_step
-from zoo.cache import DecodingState
-from zoo.compiled_step import CompiledSteps, as_step, check, traced
-from zoo.generate import stream_ids
-from zoo.model import Decoder
-from zoo.seq import Seq
+from zoo.generation import compiled_step
+from zoo.generation.compiled_step import CompiledSteps, as_step, check, traced
+from zoo.generation.generate import stream_ids
+from zoo.model.decoder import Decoder
+from zoo.model.kv_cache import DecodingState
+from zoo.model.sequence import Seq
 from zoo.testing import decoding
-from zoo_builtin.attention import FullAttention, SlidingAttention
+from zoo_builtin.attention.softmax import FullAttention, SlidingAttention
 from zoo_builtin.positions import RoPE
 
 ATTENTIONS = {

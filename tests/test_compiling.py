@@ -16,15 +16,15 @@ from torch import Tensor, nn
 from unusual_components import LinearAttention, RelativeBias
 
 import zoo
-from zoo import compiling, device
-from zoo.compiling import choose_compile, compile_model, missing_compiler
-from zoo.distributed import Group
+from zoo.compute import compiling, device
+from zoo.compute.compiling import choose_compile, compile_model, missing_compiler
+from zoo.data.prepare import prepare
 from zoo.errors import ZooError
-from zoo.model import Decoder, Scored
-from zoo.prepare import prepare
-from zoo.trainer import Trainer
-from zoo_builtin.attention import SlidingAttention
-from zoo_builtin.optimizers import AdamW
+from zoo.model.decoder import Decoder, Scored
+from zoo.parallel.group import Group
+from zoo.training.trainer import Trainer
+from zoo_builtin.attention.softmax import SlidingAttention
+from zoo_builtin.optimizers.elementwise import AdamW
 
 CPU = torch.device("cpu")
 

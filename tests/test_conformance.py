@@ -17,11 +17,11 @@ from packages import THIRD_PARTY
 
 import zoo
 from zoo import testing
-from zoo.kinds import KINDS
-from zoo.registry import Entry
+from zoo.catalog.entries import Entry
+from zoo.contracts.kinds import KINDS
 from zoo.testing.bench import Bench
 from zoo.testing.compare import luck
-from zoo_builtin.attention import SlidingAttention
+from zoo_builtin.attention.softmax import SlidingAttention
 from zoo_builtin.norms import RMSNorm
 
 OPTIONS: dict[tuple[str, str], dict[str, Any]] = {

@@ -17,8 +17,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zoo import download as downloading
 from zoo.errors import ZooError
+from zoo_builtin.corpora import download as downloading
 from zoo_builtin.corpora import reading
 from zoo_builtin.corpora.public import OWTSample, PublicCorpus, TinyStories
 from zoo_builtin.corpora.text import TextCorpus

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from zoo.current_folder import ZOO
+from zoo.parallel.current_folder import ZOO
 
 LAUNCH = (
     "import sys; sys.path[:] = filter(None, sys.path); from zoo import distributed; "

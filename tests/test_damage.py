@@ -12,7 +12,8 @@ import pytest
 import torch
 from states import a_state
 
-from zoo import ZooError, checkpoint
+from zoo import ZooError
+from zoo.runs import checkpoint
 from zoo_builtin.tokenizers import Byte
 
 FLIPS = 2_000

@@ -12,11 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zoo import ZooError, data, tokens
-from zoo.distributed import Group
-from zoo.permutation import keyed_number, permute
-from zoo.tokens import Tokens, TokenWriter
-from zoo.trainer import Trainer, plan_batch
+from zoo import ZooError
+from zoo.data import batches as data
+from zoo.data import shards as tokens
+from zoo.data.permutation import keyed_number, permute
+from zoo.data.shards import Tokens, TokenWriter
+from zoo.parallel.group import Group
+from zoo.training.trainer import Trainer, plan_batch
 
 STEPS = int(os.environ.get("ZOO_TEST_STEPS", "300"))  # tools/check_reliability.py: 10,000
 

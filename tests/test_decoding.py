@@ -17,11 +17,11 @@ from torch import Tensor
 from unusual_components import COMPONENTS
 
 import zoo
-from zoo.cache import DecodingState
-from zoo.context import visible
-from zoo.decoding import can_pack, pack
-from zoo.generate import stream_ids
-from zoo.model import Decoder
+from zoo.generation.generate import stream_ids
+from zoo.generation.weights import can_pack, pack
+from zoo.model.context import visible
+from zoo.model.decoder import Decoder
+from zoo.model.kv_cache import DecodingState
 from zoo.testing import decoding
 from zoo.testing.bench import DIMS
 from zoo.testing.compare import differing

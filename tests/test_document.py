@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from minimal import MINIMAL, Write, problems, writer
 
 import zoo
-from zoo.document import Node, Origin, merge, override
-from zoo.terminal import readable
-from zoo.toml_lines import key_lines
+from zoo.console.terminal import readable
+from zoo.recipe.document import Node, Origin, merge, override
+from zoo.recipe.toml_lines import key_lines
 
 
 @pytest.fixture

@@ -15,10 +15,10 @@ import pytest
 from commands import posix
 from misbehaving_server import CONTENT, SHA256, Behaviour, behaviour, server
 
-from zoo import download as downloading
-from zoo import lock
-from zoo.download import UnreachableError, download
 from zoo.errors import ZooError
+from zoo.storage import lock
+from zoo_builtin.corpora import download as downloading
+from zoo_builtin.corpora.download import UnreachableError, download
 
 __all__ = ["behaviour", "server"]  # fixtures
 

@@ -13,10 +13,10 @@ import torch
 from faulty_disk import Disk, Fault, after_power_loss
 from states import a_state
 
-from zoo import checkpoint
-from zoo.folders import whole_folder
-from zoo.paths import write_atomically
-from zoo.run import new_run_dir
+from zoo.runs import checkpoint
+from zoo.runs.run import new_run_dir
+from zoo.storage.folders import whole_folder
+from zoo.storage.paths import write_atomically
 from zoo_builtin.tokenizers import Byte
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="renames and syncs of POSIX")

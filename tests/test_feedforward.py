@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from zoo.contracts import Dims
-from zoo.parts import Build
+from zoo.model.build import Build
 from zoo_builtin.activations import GELU, ReLU2, SwiGLU
 from zoo_builtin.feedforward import MLP, default_d_ff
 

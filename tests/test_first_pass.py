@@ -13,11 +13,11 @@ from minimal import MINIMAL
 from torch import Tensor, nn
 
 import zoo
-from zoo import first_pass
+from zoo.catalog.entries import Registrar, Registry
 from zoo.cli import main
-from zoo.first_pass import go_through, unheard
-from zoo.registry import Registrar, Registry
-from zoo_builtin.attention import FullAttention
+from zoo.recipe import first_pass
+from zoo.recipe.first_pass import go_through, unheard
+from zoo_builtin.attention.softmax import FullAttention
 from zoo_builtin.feedforward import MLP
 from zoo_builtin.norms import RMSNorm
 from zoo_builtin.positions import ALiBi, RoPE, Sinusoidal

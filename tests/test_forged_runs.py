@@ -14,7 +14,8 @@ import pytest
 from small_runs import somewhere, tiny
 
 import zoo
-from zoo import ZooError, runner
+from zoo import ZooError
+from zoo.training import start as runner
 
 __all__ = ["somewhere"]  # a fixture
 

@@ -17,9 +17,9 @@ from small_runs import losses, somewhere, tiny
 from test_observers import info, read, train_record
 
 import zoo
+from zoo.console.lasting_streams import lasting_streams
 from zoo.errors import ZooError
-from zoo.lasting_streams import lasting_streams
-from zoo.session import Session
+from zoo.training.loop import Session
 from zoo_builtin.observers import JSONL, jsonl
 
 __all__ = ["somewhere"]  # a fixture
@@ -125,8 +125,8 @@ def test_the_summary_of_a_failed_run_says_so_on_a_full_disk(
 ) -> None:
     def act(is_full: bool) -> None:
         if is_full:
-            monkeypatch.setattr("zoo.session.write_atomically", full)
-            monkeypatch.setattr("zoo.checkpoint.save", full)
+            monkeypatch.setattr("zoo.training.loop.write_atomically", full)
+            monkeypatch.setattr("zoo.runs.checkpoint.save", full)
 
     at_steps(monkeypatch, act, lambda step: step == 12)
     with pytest.raises(ZooError, match="step 12 can't be saved"):

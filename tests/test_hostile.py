@@ -21,7 +21,8 @@ import pytest
 import torch
 from states import a_state
 
-from zoo import ZooError, checkpoint
+from zoo import ZooError
+from zoo.runs import checkpoint
 from zoo_builtin.tokenizers import BPE, Byte
 
 SECONDS, EXTRA_BYTES = 2.0, 200_000_000

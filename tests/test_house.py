@@ -13,7 +13,7 @@ import pytest
 import torch
 
 import zoo
-from zoo.kinds import KINDS
+from zoo.contracts.kinds import KINDS
 
 ROOT = Path(__file__).parents[1]
 CORE = sorted((ROOT / "core").rglob("*.py"))
@@ -75,7 +75,7 @@ def test_what_the_contract_says_of_seq_is_all_that_it_offers() -> None:
 
 
 def test_what_an_observer_is_given_can_be_imported() -> None:
-    assert zoo.RunInfo.__module__ == "zoo.run"
+    assert zoo.RunInfo.__module__ == "zoo.runs.run"
     assert "zoo.RunInfo" in KINDS["observer"].contract.__doc__
 
 

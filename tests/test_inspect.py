@@ -10,9 +10,10 @@ import pytest
 from matplotlib.colors import to_rgba
 from preparing import TRAIN, Corpus, Recipe, own_cache, prepare  # noqa: F401  (a fixture)
 
-from zoo import data, inspect_plots
-from zoo.inspect import Counts, count, inspect, repeated_spans
+from zoo.data import batches as data
 from zoo_builtin.tokenizers import Byte
+from zoo_measure import data_plots as inspect_plots
+from zoo_measure.data_report import Counts, count, inspect, repeated_spans
 
 RED = to_rgba("tab:red")  # of the bar that longer documents share
 

@@ -28,8 +28,9 @@ from preparing import (  # noqa: F401  (a fixture)
     prepare,
 )
 
-from zoo import encoding, folders, lock
-from zoo.lock import only_one
+from zoo.data import encode as encoding
+from zoo.storage import folders, lock
+from zoo.storage.lock import only_one
 
 # ── Interrupted ───────────────────────────────────────────────────────────────────────────────────
 
@@ -126,7 +127,7 @@ def test_a_killed_process_is_taken_up_where_it_was(
     split: str,
     after: int,
 ) -> None:
-    monkeypatch.setattr("zoo.tokens.SHARD_TOKENS", 200)
+    monkeypatch.setattr("zoo.data.shards.SHARD_TOKENS", 200)
     script = f"""
 def ending():
     while not list((Path(os.environ["ZOO_CACHE"]) / "tokens").glob(".tmp-*/progress.json")):
@@ -301,7 +302,7 @@ def test_of_two_that_prepare_at_once_one_works_and_the_other_waits(
     cache: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("zoo.tokens.SHARD_TOKENS", 200)
+    monkeypatch.setattr("zoo.data.shards.SHARD_TOKENS", 200)
     first = held()
     other = started(ALSO)
     until_it_waits(other)
@@ -318,7 +319,7 @@ def test_who_waits_for_a_process_that_is_killed_goes_on_with_its_work(
     cache: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("zoo.tokens.SHARD_TOKENS", 200)
+    monkeypatch.setattr("zoo.data.shards.SHARD_TOKENS", 200)
     first = held()
     other = started(ALSO)
     until_it_waits(other)

@@ -11,9 +11,9 @@ import pytest
 from commands import error_of, inside, output_of, trained  # noqa: F401
 
 import zoo
-from zoo import runner
 from zoo.cli import main
-from zoo.kept_recipe import anew
+from zoo.runs.kept_recipe import anew
+from zoo.training import start as runner
 
 
 @pytest.fixture

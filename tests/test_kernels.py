@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import zoo
-from zoo.paths import cache_dir
+from zoo.storage.paths import cache_dir
 from zoo_builtin.tokenizers import bpe, jit
 
 COMPILES = "compiling the tokenizer"

@@ -12,8 +12,11 @@ import torch
 from commands import NORM_FILE, RECIPE, fresh_registry  # noqa: F401  (a fixture)
 
 import zoo
-from zoo import ZooError, distributed, launcher, runner
+from zoo import ZooError
 from zoo.cli import main
+from zoo.parallel import group as distributed
+from zoo.parallel import launcher
+from zoo.training import start as runner
 
 NAMES = ("WORLD_SIZE", "RANK", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 

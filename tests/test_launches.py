@@ -14,9 +14,10 @@ from commands import posix
 from small_runs import losses, somewhere, tiny
 
 import zoo
-from zoo import checkpoint, distributed
 from zoo.errors import ZooError
-from zoo.trainer import Trainer
+from zoo.parallel import group as distributed
+from zoo.runs import checkpoint
+from zoo.training.trainer import Trainer
 
 __all__ = ["somewhere"]  # a fixture
 

@@ -11,9 +11,9 @@ import torch.nn.functional as F
 from tensors import assert_same, digits, waves
 from torch import Tensor, nn
 
-from zoo.model import Decoder, Head
+from zoo.model.decoder import Decoder, Head
 from zoo_builtin.activations import SwiGLU
-from zoo_builtin.attention import FullAttention
+from zoo_builtin.attention.softmax import FullAttention
 from zoo_builtin.feedforward import MLP
 from zoo_builtin.losses import CrossEntropy, cross_entropy, nll
 from zoo_builtin.norms import RMSNorm

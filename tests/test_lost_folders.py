@@ -13,11 +13,13 @@ from commands import posix
 from small_runs import losses, somewhere, tiny
 
 import zoo
-from zoo import checkpoint, encoding, runner
+from zoo.data import encode as encoding
 from zoo.errors import ZooError
-from zoo.lock import only_this, owner_of
-from zoo.run import LOCK
-from zoo.trainer import Trainer
+from zoo.runs import checkpoint
+from zoo.runs.run import LOCK
+from zoo.storage.lock import only_this, owner_of
+from zoo.training import start as runner
+from zoo.training.trainer import Trainer
 from zoo_builtin.tokenizers import Byte
 
 __all__ = ["somewhere"]  # fixtures

@@ -8,11 +8,11 @@ from decoders import PARTS
 
 import zoo
 from zoo.contracts import Dims, Out
-from zoo.layers import Embedding, Linear, truncated_normal_
-from zoo.model import Decoder, Head
-from zoo.parts import Build, seeded
+from zoo.model.build import Build, seeded
+from zoo.model.decoder import Decoder, Head
+from zoo.model.layers import Embedding, Linear, truncated_normal_
 from zoo_builtin.activations import ReLU2
-from zoo_builtin.attention import FullAttention
+from zoo_builtin.attention.softmax import FullAttention
 from zoo_builtin.feedforward import MLP
 from zoo_builtin.norms import LayerNorm
 from zoo_builtin.positions import ALiBi, Learned, RoPE

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from zoo.contracts import Param
-from zoo.optimizer_state import flatten_optimizers, restore_optimizers
-from zoo_builtin import muon as module
-from zoo_builtin.muon import muon, orthogonalised
-from zoo_builtin.optimizers import SGD, AdamW
+from zoo.runs.optimizer_state import flatten_optimizers, restore_optimizers
+from zoo_builtin.optimizers import muon as module
+from zoo_builtin.optimizers.elementwise import SGD, AdamW
+from zoo_builtin.optimizers.muon import muon, orthogonalised
 
 SHAPES = [(16, 16), (24, 16), (16, 24), (16, 40)]
 

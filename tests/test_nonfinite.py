@@ -13,10 +13,10 @@ import torch
 from small_runs import interrupt, losses, somewhere, tiny
 
 import zoo
-from zoo import runner
 from zoo.errors import ZooError
-from zoo.model import Scored
-from zoo.trainer import Trainer
+from zoo.model.decoder import Scored
+from zoo.training import start as runner
+from zoo.training.trainer import Trainer
 
 __all__ = ["somewhere"]  # fixtures
 

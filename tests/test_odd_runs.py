@@ -15,8 +15,8 @@ from small_runs import somewhere, tiny
 
 import zoo
 from zoo.cli import main
-from zoo.records import LONGEST_LINE, lines_in, records_in
-from zoo.run_states import RunState, runs, state_of
+from zoo.runs.listing import RunState, runs, state_of
+from zoo.runs.metrics import LONGEST_LINE, lines_in, records_in
 from zoo_builtin.observers import Plot
 
 __all__ = ["somewhere"]  # a fixture
@@ -157,7 +157,7 @@ def test_a_folder_that_can_not_be_read_at_all_is_listed(
             raise RecursionError("maximum recursion depth exceeded")
         return plain(run)
 
-    monkeypatch.setattr("zoo.run_states.state_of", state_of)
+    monkeypatch.setattr("zoo.runs.listing.state_of", state_of)
     states = {state.dir.name: (state.state, state.reason) for state in runs()}
     assert states == {
         "one": ("unreadable", "maximum recursion depth exceeded"),
@@ -179,7 +179,7 @@ def test_a_checkpoint_that_may_not_be_read_hides_no_other(
             raise PermissionError(13, "Permission denied", str(folder / "manifest.json"))
         plain(folder)
 
-    monkeypatch.setattr("zoo.checkpoint.verify", verify)
+    monkeypatch.setattr("zoo.runs.checkpoint.verify", verify)
     assert main(["runs", "check", "one"]) == 1
     out = capsys.readouterr().out
     assert "step-00000004: ok\n" in out

@@ -10,12 +10,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from zoo.clip import clip_grad_norm_
 from zoo.contracts import Param
-from zoo.optimizer_state import flatten_optimizers, restore_optimizers
-from zoo.params import groups
-from zoo_builtin import optimizers as elementwise
-from zoo_builtin.optimizers import SGD, AdamW, SGDDecay
+from zoo.model.param_groups import groups
+from zoo.parallel.clip import clip_grad_norm_
+from zoo.runs.optimizer_state import flatten_optimizers, restore_optimizers
+from zoo_builtin.optimizers import elementwise
+from zoo_builtin.optimizers.elementwise import SGD, AdamW, SGDDecay
 
 SHAPES = [(4, 3), (5,), (2, 3, 2), (1,)]
 PAIRS = {

@@ -13,7 +13,7 @@ from commands import fresh_registry, output_of  # noqa: F401
 from packages import THIRD_PARTY, install
 
 import zoo
-from zoo.plugins import load_file, load_installed
+from zoo.catalog.plugins import load_file, load_installed
 
 ROOT = Path(__file__).parents[1]
 SMOKE = ROOT / "recipes" / "smoke.toml"

@@ -12,7 +12,7 @@ from tensors import assert_same, digits, waves
 from torch import Tensor
 
 from zoo.contracts import Dims
-from zoo.seq import Seq
+from zoo.model.sequence import Seq
 from zoo_builtin.positions import ALiBi, Learned, NoPosition, RoPE, Sinusoidal, slopes
 
 DIMS = Dims(d_model=12, n_layers=1, n_heads=3, head_dim=8, max_seq_len=16, vocab_size=10)

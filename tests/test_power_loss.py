@@ -13,9 +13,9 @@ from faulty_disk import Disk, after_power_loss
 from misbehaving_server import CONTENT, behaviour, server
 from preparing import Corpus, OneByOne, Recipe, files_of, own_cache, prepare
 
-from zoo import encoding
-from zoo.download import download
-from zoo.tokens import write_ids
+from zoo.data import encode as encoding
+from zoo.data.shards import write_ids
+from zoo_builtin.corpora.download import download
 
 __all__ = ["behaviour", "own_cache", "server"]  # fixtures
 
@@ -34,7 +34,7 @@ def test_while_preparing(
 ) -> None:
     monkeypatch.setattr(encoding, "SMALL_BATCH_BYTES", 800)
     monkeypatch.setattr(encoding, "CHECKPOINT_SECONDS", 0.0)
-    monkeypatch.setattr("zoo.tokens.SHARD_TOKENS", 700)
+    monkeypatch.setattr("zoo.data.shards.SHARD_TOKENS", 700)
 
     def act() -> dict[str, bytes]:
         return files_of(prepare(Recipe(Corpus(), OneByOne)).dir)

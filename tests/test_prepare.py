@@ -25,7 +25,8 @@ from preparing import (  # noqa: F401  (a fixture)
     prepare,
 )
 
-from zoo import ZooError, encoding
+from zoo import ZooError
+from zoo.data import encode as encoding
 from zoo_builtin.corpora.text import TextCorpus
 from zoo_builtin.tokenizers import BPE, Byte, Char
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from zoo import device, products
-from zoo.products import ROUTES, Product, cpu_products
+from zoo.compute import device
+from zoo.compute import matmul_bench as products
+from zoo.compute.matmul_bench import ROUTES, Product, cpu_products
 
 CPU = torch.device("cpu")
 

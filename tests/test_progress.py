@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from zoo import progress
+from zoo.console import progress
+from zoo.console.progress import track
 from zoo.errors import ZooError
-from zoo.paths import cache_dir, write_atomically
-from zoo.progress import track
+from zoo.storage.paths import cache_dir, write_atomically
 
 
 class Terminal(io.StringIO):

@@ -17,8 +17,8 @@ import pytest
 from commands import RECIPE, posix, started
 from small_runs import losses
 
-from zoo import checkpoint
-from zoo.watchdog import HUNG
+from zoo.parallel.watchdog import HUNG
+from zoo.runs import checkpoint
 
 pytestmark = [posix, pytest.mark.slow]
 

@@ -20,8 +20,8 @@ from torch import nn
 
 import zoo
 from zoo import Make, Norm, Registrar, Registry, ref
-from zoo.params import named_params
-from zoo.recipe import parse_recipe
+from zoo.model.param_groups import named_params
+from zoo.recipe.reader import parse_recipe
 
 ROOT = Path(__file__).parents[1]
 SMOKE = ROOT / "recipes" / "smoke.toml"

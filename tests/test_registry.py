@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from zoo import Make, Norm, PerLayer, Registrar, Registry, ZooError, ref
-from zoo.component import Component, ComponentError, find_component
+from zoo.catalog.component import Component, ComponentError, find_component
+from zoo.contracts.kinds import KINDS
 from zoo.errors import PluginError
-from zoo.kinds import KINDS
 
 
 class Scale:

@@ -15,12 +15,12 @@ from torch import Tensor
 from unusual_components import Balanced, LinearAttention, RelativeBias, ValueResidual
 
 import zoo
-from zoo.flops import Flops, product_rate
-from zoo.memory import LiveBytes, free_in_cgroup
-from zoo.recipe import Recipe
-from zoo.registry import Registrar, Registry
-from zoo.rehearsal import Rehearsal, rehearse, rehearse_without_values
+from zoo.catalog.entries import Registrar, Registry
+from zoo.recipe.reader import Recipe
 from zoo_builtin.feedforward import MLP
+from zoo_measure.flops import Flops, product_rate
+from zoo_measure.memory import LiveBytes, free_in_cgroup
+from zoo_measure.rehearsal import Rehearsal, rehearse, rehearse_without_values
 
 CPU = torch.device("cpu")
 ROWS = 3

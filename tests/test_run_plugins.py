@@ -9,10 +9,10 @@ import pytest
 from commands import NORM_FILE, error_of, fresh_registry, inside, output_of, trained  # noqa: F401
 
 import zoo
-from zoo import checkpoint
 from zoo.cli import main
 from zoo.errors import PluginError
-from zoo.recipe import Recipe
+from zoo.recipe.reader import Recipe
+from zoo.runs import checkpoint
 
 pytestmark = pytest.mark.usefixtures("fresh_registry")
 CHANGED = NORM_FILE.replace("My own norm.", "My own norm, in other words.")

@@ -20,14 +20,15 @@ import torch
 from small_runs import RECIPE, interrupt, losses, somewhere, tiny, weights
 
 import zoo
-from zoo import checkpoint, runner
+from zoo.compute.matmul_bench import ROUTES, float32_products
 from zoo.errors import ZooError
-from zoo.interrupts import Interrupted, Interrupts
-from zoo.lock import only_this
-from zoo.products import ROUTES, float32_products
-from zoo.run import LOCK
-from zoo.train_state import TrainState
-from zoo.trainer import Trainer, plan_batch
+from zoo.parallel.interrupts import Interrupted, Interrupts
+from zoo.runs import checkpoint
+from zoo.runs.run import LOCK
+from zoo.runs.train_state import TrainState
+from zoo.storage.lock import only_this
+from zoo.training import start as runner
+from zoo.training.trainer import Trainer, plan_batch
 from zoo_builtin.observers import JSONL
 
 __all__ = ["somewhere"]  # fixtures
@@ -124,7 +125,7 @@ class TestResuming:
             precision: route for route, precision in ROUTES.items() if route.startswith("float32")
         }
         found = {"route": routes.pop(began)}
-        monkeypatch.setattr("zoo.device.float32_route", lambda: found["route"])
+        monkeypatch.setattr("zoo.compute.device.float32_route", lambda: found["route"])
         with float32_products(began):  # as it was before, afterwards
             run = interrupt(lambda: zoo.train(tiny()), 4)
             (found["route"],) = routes.values()  # measured again, on a busier machine

@@ -16,9 +16,9 @@ from torch import nn
 
 import zoo
 from zoo import AnyFloat, Make, Norm, PerLayer, ref
+from zoo.catalog.schema import convert, dotted, fits, show_type
+from zoo.catalog.signature import read_signature
 from zoo.errors import PluginError
-from zoo.signature import read_signature
-from zoo.values import convert, dotted, fits, show_type
 
 
 class Plain:

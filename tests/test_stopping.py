@@ -16,8 +16,8 @@ import pytest
 from commands import RECIPE, posix, started
 from small_runs import losses
 
-from zoo import checkpoint
-from zoo.interrupts import Interrupts
+from zoo.parallel.interrupts import Interrupts
+from zoo.runs import checkpoint
 
 COUNT = int(os.environ.get("ZOO_TEST_SIGNALS", "3"))  # tools/check_reliability.py: 50
 SECONDS = 10.0

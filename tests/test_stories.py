@@ -10,12 +10,12 @@ from math import prod
 
 import pytest
 
-from zoo_builtin.corpora.stories import StoriesCorpus, lexicon
-from zoo_builtin.corpora.stories.corpus import VERSION
-from zoo_builtin.corpora.stories.plots import PLOTS
-from zoo_builtin.corpora.stories.story import Story
-from zoo_builtin.corpora.stories.tales import VALID_ONE_IN, split_of, story
-from zoo_builtin.corpora.stories.world import GLAD, Character, Event, Kind, Thing, World, an
+from zoo_stories import StoriesCorpus, lexicon
+from zoo_stories.corpus import VERSION
+from zoo_stories.plots import PLOTS
+from zoo_stories.story import Story
+from zoo_stories.tales import VALID_ONE_IN, split_of, story
+from zoo_stories.world import GLAD, Character, Event, Kind, Thing, World, an
 
 A_PLOT = 50  # stories of each plot in the grammar tests
 

@@ -22,10 +22,10 @@ import zoo
 from zoo import ZooError
 from zoo.cli import main
 from zoo.cli.text import for_reader, table
-from zoo.progress import track
-from zoo.run import Run
-from zoo.shell import quoted
-from zoo.terminal import harmless, on_one_line, readable
+from zoo.console.progress import track
+from zoo.console.shell import quoted
+from zoo.console.terminal import harmless, on_one_line, readable
+from zoo.runs.run import Run
 from zoo_builtin.observers import Console, console
 
 EVIL = "\x1b]0;owned\x07\x1b[31mred\x9b2J\x7f\r"
@@ -203,8 +203,8 @@ def test_observers_pass_nothing_on(
 def test_progress_and_tables_pass_nothing_on(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = io.StringIO()
     monkeypatch.setattr(sys, "stderr", stream)
-    monkeypatch.setattr("zoo.progress.QUIET_SECONDS", 0)
-    monkeypatch.setattr("zoo.progress.LINE_SECONDS", 0)
+    monkeypatch.setattr("zoo.console.progress.QUIET_SECONDS", 0)
+    monkeypatch.setattr("zoo.console.progress.LINE_SECONDS", 0)
     with track(EVIL, 2) as advance:
         advance(1)
     assert not COMMANDS.search(stream.getvalue())

@@ -18,10 +18,10 @@ import zoo
 from zoo.cli import main
 from zoo.cli.prompts import read_prompt, read_prompts
 from zoo.errors import ZooError
-from zoo.text_formats import HEAD, not_text, text_only
-from zoo.text_pieces import PIECE, Sample
+from zoo.storage.text_formats import HEAD, not_text, text_only
 from zoo_builtin.corpora.text import TextCorpus
 from zoo_builtin.tokenizers import BPE, Char
+from zoo_tokenizers.text_pieces import PIECE, Sample
 
 MARK = b"\xef\xbb\xbf"
 TEXT = "One day, Zoë saw a bird.\nIt sang.\n"

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zoo.merge_tree import MergeTree, merge_tree, steps, tree_lines
-from zoo.text_pieces import PIECE, Sample, count_text, pieces
-from zoo.token_compare import Differences, compare
-from zoo.token_report import content
 from zoo_builtin.tokenizers import BPE, Byte
+from zoo_tokenizers.compare import Differences, compare
+from zoo_tokenizers.merge_tree import MergeTree, merge_tree, steps, tree_lines
+from zoo_tokenizers.report import content
+from zoo_tokenizers.text_pieces import PIECE, Sample, count_text, pieces
 
 TEXTS = st.lists(st.sampled_from(["a", " ", "\n", "é", "船", "🐈", "<|endoftext|>"])).map("".join)
 BYTES = st.one_of(st.binary(max_size=40), TEXTS.map(str.encode))
@@ -166,7 +166,7 @@ def test_what_does_not_spell_the_text_is_not_compared() -> None:
 
 
 def test_rare_differences_are_forgotten_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("zoo.token_compare.MOST_KEPT", 4)
+    monkeypatch.setattr("zoo_tokenizers.compare.MOST_KEPT", 4)
     differences = Differences()
     for n in (1, 2, 1, 3, 1, 4, 1, 5, 1, 6):
         ids_b = np.array([n, n])

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from states import a_state
 
-from zoo.train_state import FORMAT, RULES, read_state
+from zoo.runs.train_state import FORMAT, RULES, read_state
 
 OPTIMIZER = {
     "params": [["a", "b"]],

@@ -10,9 +10,9 @@ from minimal import MINIMAL, writer
 from torch import Tensor, nn
 
 import zoo
-from zoo.distributed import Group
-from zoo.prepare import prepare
-from zoo.trainer import Trainer
+from zoo.data.prepare import prepare
+from zoo.parallel.group import Group
+from zoo.training.trainer import Trainer
 
 BATCH_TOKENS = 64
 ROWS = 4

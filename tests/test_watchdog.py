@@ -9,7 +9,7 @@ import time
 import pytest
 from commands import posix
 
-from zoo import watchdog
+from zoo.parallel import watchdog
 
 WAITS = """
 import sys, time

@@ -9,7 +9,7 @@ from small_runs import somewhere, tiny
 
 import zoo
 from zoo import testing
-from zoo.registry import Registrar, Registry
+from zoo.catalog.entries import Registrar, Registry
 
 __all__ = ["somewhere"]  # a fixture
 

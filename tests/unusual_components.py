@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from zoo.contracts import Build, Dims, Make, Optimizer, Out, Param, ref
-from zoo.seq import Seq
-from zoo_builtin.attention import FullAttention
+from zoo.model.sequence import Seq
+from zoo_builtin.attention.softmax import FullAttention
 from zoo_builtin.feedforward import MLP
-from zoo_builtin.optimizers import SGD
+from zoo_builtin.optimizers.elementwise import SGD
 
 NOTHING: Mapping[str, Tensor] = MappingProxyType({})
 

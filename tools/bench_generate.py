@@ -234,7 +234,7 @@ def text_in(folder: Path) -> Path:
 
 
 def header(rounds: int) -> str:
-    from zoo.products import measure
+    from zoo.compute.matmul_bench import measure
 
     products = {route: f"{it.flops / 1e9:,.0f}" for route, it in measure().items()}
     found = [f"{name} {installed(name)}" for name in ("zoo-lm", "torch", "transformers")]

@@ -11,9 +11,9 @@ import statistics
 import sys
 import time
 
-from zoo_builtin.corpora.stories import StoriesCorpus, lexicon
-from zoo_builtin.corpora.stories.plots import PLOTS
-from zoo_builtin.corpora.stories.tales import story
+from zoo_stories import StoriesCorpus, lexicon
+from zoo_stories.plots import PLOTS
+from zoo_stories.tales import story
 
 
 def main() -> None:

@@ -27,7 +27,7 @@ from bench_tokenizer.measure import Table, cores, installed, processor, say
 from bench_train.shapes import Shape
 
 import zoo
-from zoo.prepare import prepare
+from zoo.data.prepare import prepare
 
 RECIPES = Path(__file__).parents[1] / "recipes"
 HELD_OUT = {"stories": 0.05, "characters": 0.1}  # from the end of the text

@@ -36,7 +36,7 @@ CHECKPOINT, FOLDERS, PATHS, TOKENS, ENCODING, DOWNLOAD, LOCK, RUNNER, TRAINER, S
         *("trainer", "session"),
     )
 )
-MANIFEST, STATE = "core/zoo/manifest.py", "core/zoo/train_state.py"
+MANIFEST, STATE = "core/zoo/runs/manifest.py", "core/zoo/runs/train_state.py"
 OF_CHECKPOINTS = [
     Removal(
         PATHS,
@@ -96,7 +96,7 @@ OF_CHECKPOINTS = [
     Removal(CHECKPOINT, "        if state.step != manifest.step:", "        if False:"),
     Removal(STATE, "            if not rule.holds(table[each.name]):", "            if False:"),
     Removal(
-        "core/zoo/tensor_files.py",
+        "core/zoo/storage/tensor_files.py",
         "    if (told := 8 + length + ends[-1]) != size:",
         "    if (told := 0):",
     ),
@@ -110,8 +110,8 @@ OF_CHECKPOINTS = [
         "    except PermissionError:\n        raise\n    except OSError as error:",
         "    except OSError as error:",
     ),
-    Removal("core/zoo/tensor_files.py", "if not dense.isfinite().all():", "if False:"),
-    Removal("core/zoo/tensor_files.py", "> LARGEST_HEADER:", "> 1 << 60:"),
+    Removal("core/zoo/storage/tensor_files.py", "if not dense.isfinite().all():", "if False:"),
+    Removal("core/zoo/storage/tensor_files.py", "> LARGEST_HEADER:", "> 1 << 60:"),
 ]
 OF_PREPARING = [
     Removal(PATHS, "        file.flush()\n        os.fsync(file.fileno())", "        pass"),
@@ -196,8 +196,8 @@ OF_RUNS = [
         "            if needed or self.failed_saves >= FAILED_SAVES:",
         "            if needed:",
     ),
-    Removal("core/zoo/run.py", "            sync_dir(RUNS)\n", "            pass\n"),
-    Removal("core/zoo/run.py", '.get("launch") == launch', '.get("launch")'),
+    Removal("core/zoo/runs/run.py", "            sync_dir(RUNS)\n", "            pass\n"),
+    Removal("core/zoo/runs/run.py", '.get("launch") == launch', '.get("launch")'),
     Removal("plugins/zoo_builtin/observers/jsonl.py", ' and record["step"] <= step', ""),
     Removal(
         "plugins/zoo_builtin/observers/jsonl.py",
@@ -206,12 +206,12 @@ OF_RUNS = [
     ),
     Removal(SESSION, "                overwrite(path, told)", "                raise error"),
     Removal(
-        "core/zoo/distributed.py",
+        "core/zoo/parallel/group.py",
         '        store = PrefixStore(f"attempt {attempt()}", store)\n',
         "",
     ),
     Removal(
-        "core/zoo/distributed.py", "naming_the_lost(), ending_at_once():", "naming_the_lost():"
+        "core/zoo/parallel/group.py", "naming_the_lost(), ending_at_once():", "naming_the_lost():"
     ),
     Removal("core/zoo/__main__.py", "    atexit.register(leave)", "    leave"),
 ]

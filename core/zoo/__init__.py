@@ -1,11 +1,14 @@
 """zoo: a component zoo for small decoder-only language models."""
 
-from zoo import current_folder  # noqa: F401  (before anything else is imported)
+from zoo.parallel import current_folder  # noqa: F401  (before anything else is imported)
 
 # isort: split
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from zoo.catalog.entries import Registrar, Registry
+from zoo.catalog.plugins import hookimpl, load_plugin, registry
+from zoo.catalog.schema import AnyFloat
 from zoo.contracts import (
     Activation,
     Attention,
@@ -30,18 +33,15 @@ from zoo.contracts import (
     ref,
 )
 from zoo.errors import Problem, RecipeError, ZooError
-from zoo.plugins import hookimpl, load_plugin, registry
-from zoo.registry import Registrar, Registry
-from zoo.values import AnyFloat
 
 if TYPE_CHECKING:
     from zoo.api import build, load_tokenizer, make
-    from zoo.recipe import check, load_recipe
-    from zoo.run import RunInfo, open_run
-    from zoo.run_states import RunState, runs
-    from zoo.runner import train
-    from zoo.scoring import TextLoss
-    from zoo.seq import Seq
+    from zoo.generation.scoring import TextLoss
+    from zoo.model.sequence import Seq
+    from zoo.recipe.reader import check, load_recipe
+    from zoo.runs.listing import RunState, runs
+    from zoo.runs.run import RunInfo, open_run
+    from zoo.training.start import train
 
     __version__: str
 
@@ -92,18 +92,18 @@ __all__ = [
 
 # What needs torch is imported on first use, so that `import zoo` and `zoo --help` are quick.
 _LAZY = {
-    "RunInfo": "zoo.run",
-    "RunState": "zoo.run_states",
-    "Seq": "zoo.seq",
-    "TextLoss": "zoo.scoring",
+    "RunInfo": "zoo.runs.run",
+    "RunState": "zoo.runs.listing",
+    "Seq": "zoo.model.sequence",
+    "TextLoss": "zoo.generation.scoring",
     "build": "zoo.api",
-    "check": "zoo.recipe",
-    "load_recipe": "zoo.recipe",
+    "check": "zoo.recipe.reader",
+    "load_recipe": "zoo.recipe.reader",
     "load_tokenizer": "zoo.api",
     "make": "zoo.api",
-    "open_run": "zoo.run",
-    "runs": "zoo.run_states",
-    "train": "zoo.runner",
+    "open_run": "zoo.runs.run",
+    "runs": "zoo.runs.listing",
+    "train": "zoo.training.start",
 }
 
 

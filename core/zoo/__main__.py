@@ -9,8 +9,8 @@ import sys
 from contextlib import suppress
 
 from zoo.cli import main
-from zoo.interrupts import heeded
-from zoo.launcher import launched
+from zoo.parallel.interrupts import heeded
+from zoo.parallel.launcher import launched
 
 
 def command() -> int:

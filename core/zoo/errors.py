@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from zoo.terminal import readable
+from zoo.console.terminal import readable
 
 
 @dataclass(frozen=True)

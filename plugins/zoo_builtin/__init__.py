@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import zoo
 
 if TYPE_CHECKING:
-    from zoo.registry import Registrar
+    from zoo.catalog.entries import Registrar
 
 
 @zoo.hookimpl
@@ -15,19 +15,19 @@ def zoo_register(registry: Registrar) -> None:
     # Here rather than above: torch is imported when somebody asks for components, not before.
     from zoo_builtin import (
         activations,
-        attention,
         corpora,
         feedforward,
         losses,
-        muon,
         norms,
         observers,
-        optimizers,
         positions,
         samplers,
         schedulers,
         tokenizers,
     )
+    from zoo_builtin.attention import softmax as attention
+    from zoo_builtin.optimizers import elementwise as optimizers
+    from zoo_builtin.optimizers import muon
 
     registry.norm("rmsnorm", norms.RMSNorm)
     registry.norm("layernorm", norms.LayerNorm)

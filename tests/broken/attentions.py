@@ -10,8 +10,8 @@ from torch import Tensor
 
 from broken.case import Case
 from zoo.contracts import Build, Out
-from zoo.seq import Seq
-from zoo_builtin.attention import FullAttention
+from zoo.model.sequence import Seq
+from zoo_builtin.attention.softmax import FullAttention
 
 
 class AllSeeing(FullAttention):

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from broken.case import Case
-from zoo.seq import Seq
+from zoo.model.sequence import Seq
 from zoo_builtin.losses import CrossEntropy, nll
 
 

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from broken.case import Case
-from zoo.params import groups
-from zoo_builtin.optimizers import SGD
+from zoo.model.param_groups import groups
+from zoo_builtin.optimizers.elementwise import SGD
 
 
 class MatricesOnly(SGD):

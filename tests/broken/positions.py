@@ -8,7 +8,7 @@ from torch import Tensor
 
 from broken.case import Case
 from zoo.contracts import Dims
-from zoo.seq import Seq
+from zoo.model.sequence import Seq
 from zoo_builtin.positions import ALiBi, RoPE, Sinusoidal
 
 

@@ -19,7 +19,7 @@ Ids = list[list[int]]
 def zoo(run: str, prompt: str, rows: int, new_tokens: int, precision: str) -> Callable[[], Ids]:
     """zoo's loop with a sampler, as ``zoo generate`` runs it; compiled if that is on disk."""
     from zoo import make, open_run
-    from zoo.generate import stream_ids
+    from zoo.generation.generate import stream_ids
 
     opened = open_run(run)
     ids = [opened.tokenizer.eot, *opened.tokenizer.encode(prompt).tolist()]

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 if TYPE_CHECKING:
-    from zoo.prepare import TokenData
+    from zoo.data.prepare import TokenData
 
 
 def litgpt_rates(shape: Shape, rounds: int) -> dict[str, float]:

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from bench_tokenizer.measure import say
 
-from zoo.compiling import missing_compiler
+from zoo.compute.compiling import missing_compiler
 
 SEPARATOR = "<|endoftext|>"
 PROBE_STEPS = 60

@@ -82,7 +82,7 @@ def saved(path: Path, text: bytes) -> Path:
 
 
 def stories(seed: int, n_bytes: int = STORY_BYTES) -> bytes:
-    from zoo_builtin.corpora.stories import StoriesCorpus
+    from zoo_stories import StoriesCorpus
 
     told = StoriesCorpus(seed=seed, max_bytes=n_bytes).documents("train")
     return (b"\n\n".join(told) + b"\n\n")[:n_bytes]  # the stories are ASCII

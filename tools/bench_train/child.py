@@ -19,7 +19,7 @@ def main(name: str, shape: str, precision: str, folder: str) -> None:
 
     from bench_train.contenders import CONTENDERS
     from bench_train.shapes import SHAPES
-    from zoo.memory import peak_bytes
+    from zoo_measure.memory import peak_bytes
 
     step = CONTENDERS[name](SHAPES[shape], precision, Path(folder))
     step()

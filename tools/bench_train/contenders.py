@@ -33,11 +33,11 @@ def batches(shape: Shape) -> np.ndarray:
 
 def zoo(shape: Shape, precision: str, folder: Path, *, compile: bool) -> Step:
     """zoo's own Trainer, reading its tokens from disk as in any run."""
-    from zoo.bench import data_of
-    from zoo.device import choose_device, prepare_device
-    from zoo.distributed import Group
-    from zoo.recipe import parse_recipe
-    from zoo.runner import trainer_for
+    from zoo.compute.device import choose_device, prepare_device
+    from zoo.parallel.group import Group
+    from zoo.recipe.reader import parse_recipe
+    from zoo.training.start import trainer_for
+    from zoo_measure.bench import data_of
 
     options = {
         "steps": 1_000_000,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from bench_train.shapes import Shape
-from zoo.flops import product_seconds
+from zoo_measure.flops import product_seconds
 
 
 def products_seconds(shape: Shape, precision: str) -> float:

@@ -23,11 +23,11 @@ from typing import Any
 import zoo
 from zoo.cli.arguments import Command, Formatter, Parser, add_commands
 from zoo.cli.text import count
+from zoo.console.terminal import readable, say
 from zoo.errors import RecipeError, ZooError, did_you_mean
-from zoo.interrupts import Interrupted, Interrupts
-from zoo.launcher import check_environment, is_first_process, rank
-from zoo.paths import cache_dir
-from zoo.terminal import readable, say
+from zoo.parallel.interrupts import Interrupted, Interrupts
+from zoo.parallel.launcher import check_environment, is_first_process, rank
+from zoo.storage.paths import cache_dir
 
 # Beware: once its module is imported, `list` is a command here and no longer the built-in type.
 COMMANDS = (
@@ -101,7 +101,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def room_left() -> str:
     """How much room there is where zoo writes: which disk was full, not every error says."""
-    from zoo.progress import amount
+    from zoo.console.progress import amount
 
     free = [(folder, shutil.disk_usage(folder).free) for folder in (cache_dir(), Path.cwd())]
     return ", ".join(f"{amount(room, 'B')} free in {folder}" for folder, room in free)

@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from zoo.cli.text import table
+from zoo.console.shell import quoted
 from zoo.errors import ZooError
-from zoo.mistyped import cut_off, without_quotes
-from zoo.paths import expanded
-from zoo.shell import quoted
+from zoo.recipe.mistyped import cut_off, without_quotes
+from zoo.storage.paths import expanded
 
 if TYPE_CHECKING:
-    from zoo.registry import Registry
+    from zoo.catalog.entries import Registry
 
 
 class Formatter(argparse.RawDescriptionHelpFormatter):
@@ -185,7 +185,7 @@ def add_plugin_option(parser: Parser) -> None:
 
 def load_plugins(args: argparse.Namespace) -> Registry:
     """The registry of this process, with the files that ``--plugin`` names."""
-    from zoo.plugins import load_plugins
+    from zoo.catalog.plugins import load_plugins
 
     return load_plugins(args.plugin)
 

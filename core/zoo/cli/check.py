@@ -11,8 +11,8 @@ import sys
 
 from zoo.cli.arguments import Parser, add_recipe_options, load_plugins, path
 from zoo.cli.text import count, size_of
+from zoo.console.terminal import on_one_line, say
 from zoo.errors import RecipeError
-from zoo.terminal import on_one_line, say
 
 USAGE = "RECIPE… [options]"
 EXAMPLES = """\
@@ -31,7 +31,7 @@ def add_arguments(parser: Parser) -> None:
 def run(args: argparse.Namespace) -> int:
     load_plugins(args)
 
-    from zoo.recipe import load_recipe
+    from zoo.recipe.reader import load_recipe
 
     code = 0
     for file in args.recipes:

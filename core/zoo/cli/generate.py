@@ -18,14 +18,14 @@ from zoo.cli.arguments import (
 )
 from zoo.cli.prompts import read_prompt, read_prompts
 from zoo.cli.text import as_json_line, for_reader
+from zoo.console.terminal import say
 from zoo.errors import ZooError
-from zoo.run import RUNS, open_run
-from zoo.terminal import say
+from zoo.runs.run import RUNS, open_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from zoo.run import Run
+    from zoo.runs.run import Run
 
 USAGE = "[RUN] [options]"
 EXAMPLES = """\
@@ -148,7 +148,7 @@ def prompts_of(args: argparse.Namespace, opened: Run) -> list[str]:
 
 def check_prompts(opened: Run, prompts: Mapping[int, str], args: argparse.Namespace) -> None:
     """Raises ZooError for a prompt that would be refused, with its line."""
-    from zoo.generate import encoded
+    from zoo.generation.generate import encoded
 
     for line, prompt in prompts.items():
         try:

@@ -7,7 +7,7 @@ from itertools import groupby
 
 from zoo.cli.arguments import Parser, add_plugin_option, load_plugins
 from zoo.cli.text import table
-from zoo.terminal import on_one_line, readable
+from zoo.console.terminal import on_one_line, readable
 
 USAGE = "[options]"
 EXAMPLES = """\

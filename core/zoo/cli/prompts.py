@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from zoo.errors import ZooError
-from zoo.text_formats import HEAD, MARK, not_text, refuse_other_formats
+from zoo.storage.text_formats import HEAD, MARK, not_text, refuse_other_formats
 
 
 def read_prompt() -> str:

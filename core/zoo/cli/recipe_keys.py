@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from zoo.shell import quoted
+from zoo.console.shell import quoted
 
 MODEL_PARTS = ("norm", "activation", "position", "attention", "feedforward", "loss")
 
@@ -25,9 +25,9 @@ def places(key: str) -> list[str]:
     >>> places("steps"), places("n-layers"), places("optimizer.lr"), places("lr.x")
     (['train.steps'], ['model.n_layers'], ['optimizer.lr'], [])
     """
-    from zoo.plugins import registry
-    from zoo.recipe import COMPONENTS, sections
-    from zoo.signature import read_signature
+    from zoo.catalog.plugins import registry
+    from zoo.catalog.signature import read_signature
+    from zoo.recipe.reader import COMPONENTS, sections
 
     def of_kinds(kinds: dict[str, str]) -> list[str]:
         offered = registry()

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.cli.arguments import Command, Parser, add_commands, path
 from zoo.cli.text import count, right, table
+from zoo.console.shell import quoted
+from zoo.console.terminal import on_one_line, readable
 from zoo.errors import ZooError
-from zoo.shell import quoted
-from zoo.terminal import on_one_line, readable
 
 if TYPE_CHECKING:
-    from zoo.run_states import RunState
+    from zoo.runs.listing import RunState
 
 USAGE = "[list [DIR] | RUN] [--json]   or   zoo runs check RUN"
 EXAMPLES = """\
@@ -84,7 +84,7 @@ def add_check_arguments(parser: Parser) -> None:
 
 
 def run_list(args: argparse.Namespace) -> None:
-    from zoo.run_states import runs
+    from zoo.runs.listing import runs
 
     found = runs(args.dir)
     if args.json:
@@ -122,10 +122,10 @@ def row(run: RunState) -> tuple[str, ...]:
 
 
 def run_show(args: argparse.Namespace) -> None:
-    from zoo.checkpoint import all_in
-    from zoo.records import table_in
-    from zoo.run import RUN_INFO, SUMMARY, find_run
-    from zoo.run_states import is_run, state_of
+    from zoo.runs.checkpoint import all_in
+    from zoo.runs.listing import is_run, state_of
+    from zoo.runs.metrics import table_in
+    from zoo.runs.run import RUN_INFO, SUMMARY, find_run
 
     folder = find_run(args.path)
     if not is_run(folder):
@@ -152,7 +152,7 @@ def described(
     run: RunState, about: Mapping[str, Any], summary: Mapping[str, Any], checkpoints: Sequence[str]
 ) -> list[tuple[str, str]]:
     """A run in rows: what is known of it. What its files leave out, or garble, has no row."""
-    from zoo.progress import amount, duration
+    from zoo.console.progress import amount, duration
 
     def number(values: Mapping[str, Any], name: str) -> float | None:
         value = values.get(name)
@@ -189,8 +189,8 @@ def described(
 
 
 def run_check(args: argparse.Namespace) -> int:
-    from zoo.run import find_run
-    from zoo.run_states import check
+    from zoo.runs.listing import check
+    from zoo.runs.run import find_run
 
     run = find_run(args.path)
     checked = list(check(run))
@@ -207,7 +207,7 @@ def run_check(args: argparse.Namespace) -> int:
 
 def ok(folder: Path) -> str:
     """What is said of a whole checkpoint."""
-    from zoo.checkpoint import unlisted
+    from zoo.runs.checkpoint import unlisted
 
     others = ", ".join(unlisted(folder))
     return f"ok (not in its manifest, so not used: {others})" if others else "ok"

@@ -8,10 +8,10 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from zoo.terminal import CONTROLS, harmless, on_one_line
+from zoo.console.terminal import CONTROLS, harmless, on_one_line
 
 if TYPE_CHECKING:
-    from zoo.recipe import Recipe
+    from zoo.recipe.reader import Recipe
 
 
 def table(rows: Sequence[Sequence[str]], indent: int = 0) -> str:

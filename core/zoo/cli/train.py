@@ -14,7 +14,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zoo import terminal
+from zoo.catalog.plugins import plugin_flags
 from zoo.cli.arguments import (
     Parser,
     add_recipe_options,
@@ -24,18 +24,18 @@ from zoo.cli.arguments import (
     path,
 )
 from zoo.cli.text import for_reader, size_of, table
+from zoo.console import terminal
+from zoo.console.lasting_streams import lasting_streams
+from zoo.console.shell import quoted
+from zoo.console.terminal import on_one_line, readable
 from zoo.errors import ZooError
-from zoo.kept_recipe import anew, as_it_was
-from zoo.lasting_streams import lasting_streams
-from zoo.launcher import attempt, is_first_process, launched, launched_by_nproc
-from zoo.plugins import plugin_flags
-from zoo.run import find_run, open_run, refuse_used, run_of
-from zoo.shell import quoted
-from zoo.terminal import on_one_line, readable
+from zoo.parallel.launcher import attempt, is_first_process, launched, launched_by_nproc
+from zoo.runs.kept_recipe import anew, as_it_was
+from zoo.runs.run import find_run, open_run, refuse_used, run_of
 
 if TYPE_CHECKING:
-    from zoo.recipe import Recipe
-    from zoo.run import Run
+    from zoo.recipe.reader import Recipe
+    from zoo.runs.run import Run
 
 USAGE = "RECIPE [options]   or   zoo train --resume RUN"
 EXAMPLES = """\
@@ -80,10 +80,11 @@ def train(args: argparse.Namespace) -> int:
             warnings.simplefilter("ignore")
         resumed, recipe = opened(args)
 
-    from zoo import distributed, runner
-    from zoo.plan import warn_if_too_large
-    from zoo.products import measured_for_all
-    from zoo.trainer import plan_batch
+    from zoo.compute.matmul_bench import measured_for_all
+    from zoo.parallel import group as distributed
+    from zoo.training import start as runner
+    from zoo.training.trainer import plan_batch
+    from zoo_measure.plan import warn_if_too_large
 
     if args.nproc > 1 and not launched():
         settings, length = recipe.train, recipe.model.options["max_seq_len"]
@@ -133,7 +134,7 @@ def opened(args: argparse.Namespace) -> tuple[Run | None, Recipe]:
     """The run to go on with, if that is asked for, and the recipe."""
     load_plugins(args)
 
-    from zoo.recipe import load_recipe
+    from zoo.recipe.reader import load_recipe
 
     if args.resume is None:
         return None, load_recipe(args.recipe, args.set)
@@ -172,7 +173,7 @@ def report(run: Run) -> None:
 
 
 def write_sample(run: Run, sample: str) -> Path:
-    from zoo.paths import write_atomically
+    from zoo.storage.paths import write_atomically
 
     path = run.dir / "samples" / f"{run.checkpoint.folder.name}.txt"
     path.parent.mkdir(exist_ok=True)

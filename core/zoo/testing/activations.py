@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from zoo.component import Component
+from zoo.catalog.component import Component
 from zoo.testing.bench import LEADS, Bench, build
 from zoo.testing.compare import Complaints
 

@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from zoo.component import Component
+from zoo.catalog.component import Component
 from zoo.contracts import Dims
-from zoo.model import as_out
-from zoo.seq import Seq
+from zoo.model.decoder import as_out
+from zoo.model.sequence import Seq
 from zoo.testing import decoding
 from zoo.testing.bench import DIMS, Bench, build, named, no_module, unfit_sums
 from zoo.testing.compare import Complaints, differing, not_finite

@@ -9,11 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from zoo.component import Component, find_component
+from zoo.catalog.component import Component, find_component
+from zoo.catalog.plugins import registry
 from zoo.contracts import Dims
-from zoo.model import as_out
-from zoo.parts import Build, seeded
-from zoo.plugins import registry
+from zoo.model.build import Build, seeded
+from zoo.model.decoder import as_out
 from zoo.testing.compare import (
     Complaints,
     differing,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
-from zoo.component import Component
+from zoo.catalog.component import Component
 from zoo.testing.compare import Complaints, luck, other_luck
 
 SPLITS = ("train", "valid")

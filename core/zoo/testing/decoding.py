@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from zoo.cache import DecodingState
-from zoo.model import Decoder
-from zoo.parts import seeded
+from zoo.model.build import seeded
+from zoo.model.decoder import Decoder
+from zoo.model.kv_cache import DecodingState
 from zoo.testing.bench import DIMS, named
 from zoo.testing.compare import Complaints, differing, disturbed
 

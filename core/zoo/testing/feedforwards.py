@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from zoo.component import Component
-from zoo.model import as_out
+from zoo.catalog.component import Component
+from zoo.model.decoder import as_out
 from zoo.testing.bench import DIMS, Bench, build, no_module, unfit_sums
 from zoo.testing.compare import Complaints
 

@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from zoo.component import Component
-from zoo.model import Head
-from zoo.seq import Seq
+from zoo.catalog.component import Component
+from zoo.model.decoder import Head
+from zoo.model.sequence import Seq
 from zoo.testing.bench import DIMS, Bench
 from zoo.testing.compare import Complaints, differing, not_finite
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from zoo.component import Component
+from zoo.catalog.component import Component
 from zoo.testing.bench import DIMS, LEADS, Bench, build, no_module
 from zoo.testing.compare import Complaints
 

@@ -12,10 +12,10 @@ from typing import Any
 import torch
 
 from zoo.api import build
-from zoo.component import Component
-from zoo.first_pass import EVENTS
-from zoo.recipe import load_recipe
-from zoo.run import RunInfo
+from zoo.catalog.component import Component
+from zoo.recipe.first_pass import EVENTS
+from zoo.recipe.reader import load_recipe
+from zoo.runs.run import RunInfo
 from zoo.testing.compare import Complaints, luck
 
 TOTAL = 20

@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from zoo.component import Component
+from zoo.catalog.component import Component
 from zoo.contracts import Param
-from zoo.dry_run import uncovered
-from zoo.optimizer_state import flatten_optimizers, restore_optimizers
+from zoo.recipe.dry_run import uncovered
+from zoo.runs.optimizer_state import flatten_optimizers, restore_optimizers
 from zoo.testing.compare import Complaints, differing
 
 Optimizers = list[torch.optim.Optimizer]

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from zoo.component import Component
-from zoo.seq import Seq
+from zoo.catalog.component import Component
+from zoo.model.sequence import Seq
 from zoo.testing import decoding
 from zoo.testing.bench import DIMS, DTYPES, Bench, named, no_module
 from zoo.testing.compare import Complaints, differing, disturbed, not_finite, short

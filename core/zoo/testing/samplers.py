@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from zoo.component import Component
+from zoo.catalog.component import Component
 from zoo.testing.compare import Complaints, differing, other_luck
 
 VOCAB = 20

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from zoo.component import Component
+from zoo.catalog.component import Component
 from zoo.testing.compare import Complaints, other_luck
 
 TOTAL = 10_000

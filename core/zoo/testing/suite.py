@@ -9,12 +9,12 @@ from typing import Any
 
 import torch
 
-from zoo.component import Component, find_component
-from zoo.dry_run import unchanged_randomness
+from zoo.catalog.component import Component, find_component
+from zoo.catalog.entries import Registrar, Registry
+from zoo.catalog.plugins import registry
+from zoo.contracts.kinds import KINDS
 from zoo.errors import PluginError, ZooError, did_you_mean
-from zoo.kinds import KINDS
-from zoo.plugins import registry
-from zoo.registry import Registrar, Registry
+from zoo.recipe.dry_run import unchanged_randomness
 
 Property = Callable[[Component], Iterator[str]]
 """Yields what speaks against a component; its docstring says what is asked."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo.component import Component
+from zoo.catalog.component import Component
 from zoo.testing.compare import Complaints
 
 DOCUMENTS = [

@@ -9,10 +9,10 @@ import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from zoo.console.progress import track
 from zoo.errors import ZooError
-from zoo.paths import cache_dir, write_atomically
-from zoo.progress import track
-from zoo.text_formats import HEAD, MARK, refuse_other_formats, text_only
+from zoo.storage.paths import cache_dir, write_atomically
+from zoo.storage.text_formats import HEAD, MARK, refuse_other_formats, text_only
 from zoo_builtin.corpora.files import is_gzip
 
 SEPARATOR = "<|endoftext|>"

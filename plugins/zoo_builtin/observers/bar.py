@@ -22,10 +22,10 @@ from rich.progress import (
 from rich.table import Column, Table
 from rich.text import Text
 
-from zoo.terminal import on_one_line
+from zoo.console.terminal import on_one_line
 
 if TYPE_CHECKING:
-    from zoo.run import RunInfo
+    from zoo.runs.run import RunInfo
 
 LONGEST_PHASE = len("evaluating")
 ROOM_FOR_ECHO = 4  # columns; "^C" at the very end would begin a line that is never drawn over

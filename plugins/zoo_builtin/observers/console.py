@@ -7,11 +7,11 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
-from zoo.progress import duration
-from zoo.terminal import say
+from zoo.console.progress import duration
+from zoo.console.terminal import say
 
 if TYPE_CHECKING:
-    from zoo.run import RunInfo
+    from zoo.runs.run import RunInfo
 
 
 class Console:

@@ -9,11 +9,11 @@ from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.paths import write_atomically
-from zoo.records import METRICS, lines_in, record_of, speakable
+from zoo.runs.metrics import METRICS, lines_in, record_of, speakable
+from zoo.storage.paths import write_atomically
 
 if TYPE_CHECKING:
-    from zoo.run import RunInfo
+    from zoo.runs.run import RunInfo
 
 
 class JSONL:

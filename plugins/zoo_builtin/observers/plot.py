@@ -8,12 +8,12 @@ from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.pictures import canvas, save
-from zoo.records import METRICS, records_in
-from zoo.train_state import is_number
+from zoo.console.pictures import canvas, save
+from zoo.runs.metrics import METRICS, records_in
+from zoo.runs.train_state import is_number
 
 if TYPE_CHECKING:
-    from zoo.run import RunInfo
+    from zoo.runs.run import RunInfo
 
 LR_POINTS = 2000  # more than a picture has columns of pixels
 SMOOTHING = 0.02  # of all values, on either side of the one that is smoothed

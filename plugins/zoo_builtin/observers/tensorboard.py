@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from zoo.errors import ZooError
 
 if TYPE_CHECKING:
-    from zoo.run import RunInfo
+    from zoo.runs.run import RunInfo
 
 
 class TensorBoard:

@@ -1,0 +1,1 @@
+"""Who offers which component: signatures, the schema of an option, entries, plug-ins."""

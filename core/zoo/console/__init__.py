@@ -1,0 +1,1 @@
+"""What a person reads on a terminal: progress, quoting for a shell. May import: errors."""

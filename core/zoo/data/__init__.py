@@ -1,0 +1,1 @@
+"""From a corpus to tokens on disk, and from those to batches."""

@@ -1,0 +1,1 @@
+"""Prefill, decode, sample and stream text from a trained model."""

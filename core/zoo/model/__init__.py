@@ -1,0 +1,1 @@
+"""The decoder and what its parts share: layers, sequence, key/value cache, roles of parameters."""

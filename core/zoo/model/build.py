@@ -1,0 +1,117 @@
+"""Making a model's parts, each with draws of its own."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+import torch
+
+from zoo.contracts import Activation, Dims, Make, Norm
+from zoo.model.layers import Linear
+
+
+def derived_seed(seed: int, *path: object) -> int:
+    """A 63-bit seed that depends on every part of (seed, path)."""
+    text = "/".join(map(str, (seed, *path)))
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
+
+
+@contextmanager
+def seeded(seed: int, *path: object) -> Iterator[None]:
+    """Inside, torch's CPU generator is a function of (seed, path); outside, as if nothing happened.
+
+    So two models that differ in one component share the first weights of all the others.
+    """
+    before = torch.get_rng_state()
+    torch.default_generator.manual_seed(derived_seed(seed, *path))
+    try:
+        yield
+    finally:
+        torch.set_rng_state(before)
+
+
+def in_context(make: Any, **context: Any) -> Any:
+    """What a recipe resolved, now knowing its host; a class or a function stays as it is."""
+    return make.within(**context) if hasattr(make, "within") else make
+
+
+class Build:
+    """Makes the parts that other parts need: a block's norm, activation and linear maps.
+
+    Args:
+        dims: the model's sizes.
+        norm, activation: what ``norm()`` and ``activation()`` make.
+        layer: which layer asks, None outside the layers.
+        seed, path: the first weights are a function of these.
+        linear_std: standard deviation of linear maps, None for √(2 / (d_in + d_out)).
+        residual_scale: multiplies the standard deviation of maps that write to the residual stream.
+
+    A part used without a recipe is given one made by hand:
+
+    >>> from zoo_builtin.activations import SwiGLU
+    >>> from zoo_builtin.feedforward import MLP
+    >>> dims = Dims(d_model=64, n_layers=1, n_heads=4, head_dim=16, max_seq_len=32, vocab_size=100)
+    >>> MLP(Build(dims, activation=SwiGLU))(torch.randn(2, 32, 64)).shape
+    torch.Size([2, 32, 64])
+    """
+
+    def __init__(
+        self,
+        dims: Dims,
+        *,
+        norm: Make[Norm] | None = None,
+        activation: Make[Activation] | None = None,
+        layer: int | None = None,
+        seed: int = 0,
+        path: str = "",
+        linear_std: float | None = None,
+        residual_scale: float = 1.0,
+    ) -> None:
+        self.dims = dims
+        self.layer = layer
+        self.seed = seed
+        self.path = path
+        self._norm = in_context(norm, build=self)
+        self._activation = in_context(activation, build=self)
+        self._linear_std = linear_std
+        self._residual_scale = residual_scale
+        self._asked: dict[str, int] = {}
+
+    def norm(self, dim: int) -> Norm:
+        """The recipe's norm over a last dimension of ``dim``."""
+        if self._norm is None:
+            raise ValueError("this Build was given no norm")
+        with self._own_draws("norm"):
+            norm: Norm = self._norm(dim)
+        return norm
+
+    def activation(self) -> Activation:
+        """The recipe's activation; its ``fan_in`` says how many blocks it takes."""
+        if self._activation is None:
+            raise ValueError("this Build was given no activation")
+        with self._own_draws("activation"):
+            activation: Activation = self._activation()
+        return activation
+
+    def linear(
+        self, d_in: int, d_out: int | Mapping[str, int], *, residual: bool = False
+    ) -> Linear:
+        """A linear map; ``residual`` says that its output is added to the residual stream.
+
+        Several products in one, ``{"gate": 64, "up": 64}``, are each drawn by their own name, so
+        that "up" has the same draws with and without a "gate" beside it.
+        """
+        scale = self._residual_scale if residual else 1.0
+        return Linear(d_in, d_out, std=self._linear_std, scale=scale, draws=self._draws_of_linear)
+
+    def _draws_of_linear(self, name: str) -> AbstractContextManager[None]:
+        return self._own_draws(f"linear {name}" if name else "linear")
+
+    @contextmanager
+    def _own_draws(self, what: str) -> Iterator[None]:
+        nth = self._asked[what] = self._asked.get(what, -1) + 1
+        with seeded(self.seed, self.path, what, nth):
+            yield

@@ -1,0 +1,368 @@
+"""The decoder-only model: which parts it has and how they are wired.
+
+ids ──► embedding ──► (+ position) ──► blocks ──► norm ──► head ──► logits
+                                         │
+       x ──┬──► norm ──► attention ──► + ──┬──► norm ──► feedforward ──► + ──► x
+           └───────────────────────────┘   └─────────────────────────────┘
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, NamedTuple, cast
+
+import torch
+from torch import Tensor, nn
+
+from zoo.contracts import (
+    Activation,
+    Attention,
+    Dims,
+    FeedForward,
+    Loss,
+    Make,
+    Norm,
+    Out,
+    PerLayer,
+    Position,
+    per_layer,
+    ref,
+)
+from zoo.model.build import Build, seeded
+from zoo.model.kv_cache import DecodingState
+from zoo.model.layers import Embedding, product, truncated_normal_
+from zoo.model.sequence import Seq
+
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+TIED_STD = 0.3
+"""Of the logits that random rows of a tied table give; loss then begins 0.3² / 2 above ln V."""
+
+
+class Scored(NamedTuple):
+    """The losses of a call, as sums over its tokens: what to minimise, its parts, statistics.
+
+    ``parts["nll"]`` is the sum of −log p of the targets. ``stats`` maps the path of a part of the
+    model to what that part wants summed and given back.
+    """
+
+    total: Tensor
+    parts: dict[str, Tensor]
+    stats: dict[str, Mapping[str, Tensor]]
+
+
+class Head(nn.Module):
+    """Hidden states (…, d_model) -> float32 logits (…, vocab_size): cap(scale · h Wᵀ).
+
+    W is (vocab_size, d_model). A soft cap c bounds the logits smoothly: c · tanh(logits / c)
+    (Gemma 2, arXiv:2408.00118).
+    """
+
+    def __init__(self, weight: nn.Parameter, *, scale: float = 1.0, cap: float | None = None):
+        super().__init__()
+        self.packed: Tensor | None = None
+        self.weight = weight
+        self.scale = scale
+        self.cap = cap
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        logits = product(hidden, self.weight, self.packed).float()
+        if self.scale != 1.0:
+            logits = logits * self.scale
+        return logits if self.cap is None else self.cap * torch.tanh(logits / self.cap)
+
+
+class Block(nn.Module):
+    """A pre-norm residual block (arXiv:2002.04745): (B, T, d_model) -> (B, T, d_model)."""
+
+    def __init__(self, parts: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.attention_norm: nn.Module = parts["attention_norm"]
+        self.attention: nn.Module = parts["attention"]
+        self.feedforward_norm: nn.Module = parts["feedforward_norm"]
+        self.feedforward: nn.Module = parts["feedforward"]
+
+    def forward(
+        self,
+        x: Tensor,
+        seq: Seq,
+        cache: dict[str, Tensor] | None = None,
+        carry: Mapping[str, Tensor] = NOTHING,
+    ) -> tuple[Tensor, Out, Out]:
+        """The block's output, and what its two parts returned beside theirs."""
+        mixed = as_out(self.attention(self.attention_norm(x), seq, cache, carry))
+        x = x + mixed.y
+        transformed = as_out(self.feedforward(self.feedforward_norm(x)))
+        return x + transformed.y, mixed, transformed
+
+
+def as_out(returned: Tensor | Out) -> Out:
+    return returned if isinstance(returned, Out) else Out(returned)
+
+
+class Decoder(nn.Module):
+    """A decoder-only transformer. Its keyword-only parameters are the options of ``[model]``.
+
+    Every matrix is drawn from a normal cut at three standard deviations: √(2 / (d_in + d_out)) for
+    linear maps (or ``linear_std``), times ``residual_scale`` where they write to the residual
+    stream, ``embedding_std`` for the embedding.
+
+    Where the head uses the embedding's table, the table is drawn small: a hidden state still holds
+    its own token's row, whose product with itself would else have the model repeat that token.
+
+    Args:
+        vocab_size: number of token ids.
+        seed: the first weights are a function of it and of each part's path.
+        d_model: width of the residual stream.
+        n_layers: number of blocks.
+        n_heads: number of query heads.
+        head_dim: width of a head; None for d_model / n_heads.
+        max_seq_len: context in tokens.
+        norm, activation, position, attention, feedforward: the parts, each one for all layers or a
+            list tiled over them. A position that acts on the embedding acts once, before the first
+            layer, whichever layers name it.
+        loss: what training minimises.
+        tie_embeddings: whether the head uses the embedding's table.
+        logit_scale: multiplies the logits. None, which runs of zoo 0.1.0 say, is 1, or 1 / √d_model
+            where embeddings are tied.
+        logit_cap: soft cap of the logits.
+        embedding_std: of the embedding's first weights; None for 1, or 0.3 / √d_model where
+            embeddings are tied.
+        linear_std: of the linear maps' first weights; None for √(2 / (d_in + d_out)).
+        residual_scale: multiplies the first weights of maps that write to the residual stream.
+
+    Raises:
+        ValueError: sizes that don't fit, or a position that acts on what an attention lacks.
+    """
+
+    def __init__(
+        self,
+        vocab_size: int,
+        seed: int = 0,
+        *,
+        d_model: int,
+        n_layers: int,
+        n_heads: int,
+        max_seq_len: int,
+        head_dim: int | None = None,
+        norm: PerLayer[Make[Norm]] = ref("rmsnorm"),
+        activation: PerLayer[Make[Activation]] = ref("swiglu"),
+        position: PerLayer[Make[Position]] = ref("rope"),
+        attention: PerLayer[Make[Attention]] = ref("full"),
+        feedforward: PerLayer[Make[FeedForward]] = ref("mlp"),
+        loss: Make[Loss] = ref("cross_entropy"),
+        tie_embeddings: bool = False,
+        logit_scale: float | None = 1.0,
+        logit_cap: float | None = None,
+        embedding_std: float | None = None,
+        linear_std: float | None = None,
+        residual_scale: float = 1.0,
+    ) -> None:
+        super().__init__()
+        self.dims = dims = checked_dims(
+            vocab_size, d_model, n_layers, n_heads, head_dim, max_seq_len
+        )
+        check_positive(linear_std=linear_std, logit_scale=logit_scale, logit_cap=logit_cap)
+        check_positive(embedding_std=embedding_std, residual_scale=residual_scale)
+        norms = per_layer(norm, n_layers)
+        activations = per_layer(activation, n_layers)
+
+        def build(layer: int | None, path: str) -> Build:
+            at = layer if layer is not None else n_layers - 1
+            return Build(
+                dims,
+                norm=norms[at],
+                activation=activations[at],
+                layer=layer,
+                seed=seed,
+                path=path,
+                linear_std=linear_std,
+                residual_scale=residual_scale,
+            )
+
+        if embedding_std is None:
+            embedding_std = TIED_STD * d_model**-0.5 if tie_embeddings else 1.0
+        with seeded(seed, "embedding"):
+            self.embedding = Embedding(vocab_size, d_model, std=embedding_std)
+        makers = per_layer(position, n_layers)
+        distinct = [maker for nth, maker in enumerate(makers) if maker not in makers[:nth]]
+        positions: list[Any] = []
+        for nth, maker in enumerate(distinct):
+            with seeded(seed, "positions", nth):
+                positions.append(maker(dims))
+        self.positions: Sequence[Position] = positions
+        for nth, position_ in enumerate(positions):
+            if isinstance(position_, nn.Module):
+                self.add_module(f"position_{nth}", position_)
+        self.position_of_layer = [distinct.index(maker) for maker in makers]
+
+        blocks = []
+        for layer, (make_attention, make_feedforward) in enumerate(
+            zip(per_layer(attention, n_layers), per_layer(feedforward, n_layers), strict=True)
+        ):
+            parts: dict[str, Any] = {}
+            for name, make in (
+                ("attention_norm", lambda b: b.norm(d_model)),
+                ("attention", make_attention),
+                ("feedforward_norm", lambda b: b.norm(d_model)),
+                ("feedforward", make_feedforward),
+            ):
+                path = f"blocks.{layer}.{name}"
+                with seeded(seed, path):
+                    parts[name] = make(build(layer, path))
+            blocks.append(Block(parts))
+            check_pair(self.positions[self.position_of_layer[layer]], parts["attention"], layer)
+        self.blocks = cast("Sequence[Block]", nn.ModuleList(blocks))
+
+        self.norm = build(None, "norm").norm(d_model)
+        if tie_embeddings:
+            weight = self.embedding.weight
+        else:
+            with seeded(seed, "head"):
+                std = math.sqrt(2 / (d_model + vocab_size)) if linear_std is None else linear_std
+                weight = nn.Parameter(truncated_normal_(torch.empty(vocab_size, d_model), std))
+        if logit_scale is None:
+            logit_scale = d_model**-0.5 if tie_embeddings else 1.0
+        self.head = Head(weight, scale=logit_scale, cap=logit_cap)
+        self.loss = loss()
+
+    def forward(self, ids: Tensor, targets: Tensor | None = None) -> Tensor | Scored:
+        """ids (B, T) -> float32 logits (B, T, vocab_size), or the losses where targets are given.
+
+        Targets (B, T) are the next tokens, −1 where there is none to predict.
+
+        Raises:
+            ValueError: ids or targets of another shape, or more tokens than ``max_seq_len``.
+        """
+        check_ids(ids)
+        if targets is not None and targets.shape != ids.shape:
+            wanted = f"the shape of the ids, {tuple(ids.shape)}, is expected"
+            raise ValueError(f"targets of shape {tuple(targets.shape)}: {wanted}")
+        if ids.shape[1] > self.dims.max_seq_len:
+            raise ValueError(
+                f"{ids.shape[1]} tokens for a model of max_seq_len {self.dims.max_seq_len}"
+            )
+        seq = Seq.of_length(ids.shape[1], ids.device)
+        hidden, parts, stats = self._hidden(ids, seq)
+        if targets is None:
+            return self.head(hidden)  # type: ignore[no-any-return]
+        total, own = self.loss(hidden, self.head, targets, seq)
+        return Scored(total + sum(parts.values()), {**parts, **own}, stats)
+
+    @property
+    def position_limit(self) -> int | None:
+        """How many positions training teaches, None where a text may go on beyond them."""
+        return min((p.limit for p in self.positions if p.limit is not None), default=None)
+
+    def decode(self, ids: Tensor, state: DecodingState) -> Tensor:
+        """The next tokens' logits, (B, vocab_size), after adding ids (B, T) to the decoding state.
+
+        Raises:
+            ValueError: ids of another shape, or more tokens than there are positions;
+                ``zoo.model.context`` reads on beyond.
+        """
+        check_ids(ids)
+        limit = None if torch.compiler.is_compiling() else self.position_limit  # it can't be told
+        if limit is not None and state.longest + ids.shape[1] > limit:
+            raise ValueError(f"this model's positions end at {limit} tokens")
+        seq = state.seq(ids.shape[1], ids.device)
+        hidden, _, _ = self._hidden(ids, seq, state)
+        state.length += ids.shape[1]
+        return self.head(hidden[:, -1])  # type: ignore[no-any-return]
+
+    def new_state(
+        self, batch: int, max_len: int | None = None, padding: Tensor | None = None
+    ) -> DecodingState:
+        """Empty decoding state for ``batch`` rows; it keeps ``max_len`` columns at most."""
+        weight = self.embedding.weight
+        length = min(max_len or self.dims.max_seq_len, self.dims.max_seq_len)
+        layers = [
+            cast("Attention", block.attention).new_cache(batch, length, weight.device, weight.dtype)
+            for block in self.blocks
+        ]
+        return DecodingState(layers, padding)
+
+    def _hidden(
+        self, ids: Tensor, seq: Seq, state: DecodingState | None = None
+    ) -> tuple[Tensor, dict[str, Tensor], dict[str, Mapping[str, Tensor]]]:
+        """Final hidden states, and the losses and statistics that parts returned on the way."""
+        x = self.embedding(ids)
+        for position in self.positions:
+            if callable(prepare := getattr(position, "prepare", None)):
+                prepare(seq)
+            if "embedding" in position.acts_on:
+                x = position.add(x, seq.pos)  # type: ignore[attr-defined]
+        losses: dict[str, Tensor] = {}
+        stats: dict[str, Mapping[str, Tensor]] = {}
+        carry: dict[str, Tensor] = {}
+        for layer, block in enumerate(self.blocks):
+            seen = seq.seen_by(self.positions[self.position_of_layer[layer]])
+            cache = state.layers[layer] if state is not None else None
+            x, *outs = block(x, seen, cache, carry)
+            for part, out in zip(("attention", "feedforward"), outs, strict=True):
+                carry.update(out.carry)
+                for name, value in out.losses.items():
+                    losses[name] = losses[name] + value if name in losses else value
+                if out.stats:
+                    stats[f"blocks.{layer}.{part}"] = out.stats
+        return self.norm(x), losses, stats
+
+
+def check_ids(ids: Any) -> None:
+    """Raises ValueError for what isn't a tensor of ids, (B, T)."""
+    wanted = "integers (batch, tokens) are expected"
+    if not isinstance(ids, Tensor):
+        raise ValueError(f"ids of type {type(ids).__name__}: a tensor of {wanted}")
+    if ids.dim() != 2:
+        remedy = "; for one text write ids[None]" if ids.dim() == 1 else ""
+        raise ValueError(f"ids of shape {tuple(ids.shape)}: {wanted}{remedy}")
+    if ids.dtype not in (torch.int64, torch.int32):
+        raise ValueError(f"ids of type {ids.dtype}: {wanted}, such as torch.long")
+
+
+def checked_dims(
+    vocab_size: int,
+    d_model: int,
+    n_layers: int,
+    n_heads: int,
+    head_dim: int | None,
+    max_seq_len: int,
+) -> Dims:
+    """The model's sizes, head_dim filled in. Raises ValueError, with the numbers, if they clash."""
+    for name, size in (
+        ("vocab_size", vocab_size),
+        ("d_model", d_model),
+        ("n_layers", n_layers),
+        ("n_heads", n_heads),
+        ("head_dim", head_dim if head_dim is not None else 1),
+        ("max_seq_len", max_seq_len),
+    ):
+        if size < 1:
+            raise ValueError(f"{name} = {size}: at least 1 is needed")
+    if head_dim is None and d_model % n_heads:
+        raise ValueError(
+            f"d_model = {d_model} is no multiple of n_heads = {n_heads}: change one or set head_dim"
+        )
+    return Dims(d_model, n_layers, n_heads, head_dim or d_model // n_heads, max_seq_len, vocab_size)
+
+
+def check_positive(**options: float | None) -> None:
+    """Raises ValueError for an option that is given and not above 0."""
+    for name, value in options.items():
+        if value is not None and value <= 0:
+            raise ValueError(f"{name} = {value}: a number above 0 is needed")
+
+
+ACTS = {"qk": "turns queries and keys", "scores": "biases scores"}
+
+
+def check_pair(position: Any, attention: Any, layer: int) -> None:
+    """Raises ValueError if the position acts on something that the attention doesn't have."""
+    for what in sorted(position.acts_on - attention.accepts - {"embedding"}):
+        raise ValueError(
+            f"layer {layer}: position {type(position).__name__} {ACTS.get(what, what)}, which "
+            f"attention {type(attention).__name__} does not allow "
+            f"(it accepts: {', '.join(sorted(attention.accepts)) or 'none'})"
+        )

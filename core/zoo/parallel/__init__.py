@@ -1,0 +1,1 @@
+"""Processes that train together: launching, the group, signals, the watchdog, global gradient norm."""

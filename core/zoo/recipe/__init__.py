@@ -1,0 +1,1 @@
+"""A TOML document, read, checked and turned into a Recipe."""

@@ -1,0 +1,230 @@
+"""What a recipe's components lack, or do otherwise than their kind asks, seen before training.
+
+They are put to work once, on tensors without values, so that it takes neither memory nor time.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import torch
+from torch import Tensor, nn
+
+from zoo.catalog.component import Component, noting_made, reason
+from zoo.compute.device import autocast, choose_device, choose_precision
+from zoo.contracts import Observer
+from zoo.contracts.kinds import KINDS
+from zoo.errors import ZooError
+from zoo.model.decoder import Decoder, as_out
+from zoo.model.sequence import Seq
+
+if TYPE_CHECKING:
+    from zoo.recipe.reader import Recipe
+
+Made: TypeAlias = Sequence[tuple[Component, Any]]
+"""Components, with what they made."""
+
+METHODS = {
+    **dict.fromkeys(
+        ("norm", "activation", "attention", "feedforward", "loss", "scheduler", "sampler"),
+        ("__call__",),
+    ),
+    "optimizer": ("step",),
+    "tokenizer": ("train", "encode", "decode", "decode_bytes", "token_bytes", "save"),
+    "corpus": ("documents", "fingerprint"),
+}
+"""What is called of each kind; of a position it depends on what that acts on."""
+
+ACTS_BY = {"embedding": "add", "qk": "rotate", "scores": "bias"}
+EVENTS = tuple(name for name in vars(Observer) if not name.startswith("_"))
+LIKE_A_HOOK = re.compile(
+    r"(on|before|after)_|.*_(start|begin|end|started|stopped|ended|saved|changed)$"
+)
+LARGEST = 50_000_000  # parameters of a model that is made with values, where one is needed
+
+
+class PartError(Exception):
+    """A component does otherwise than its kind asks."""
+
+    def __init__(self, component: Component, told: str) -> None:
+        self.component = component
+        super().__init__(told_of(component, told))
+
+
+def told_of(component: Component, told: str) -> str:
+    """What is wrong with a component: which one, what, and how its author sees more."""
+    kind, entry = component.entry.kind, component.entry
+    if entry.plugin.builtin:
+        return f"{kind} {component.name!r} {told}"
+    name = getattr(entry.factory, "__name__", "…")
+    test = f'zoo.testing.check("{kind}", {name})'
+    return f"{kind} {component.name!r} {told}; {test} tries it alone"
+
+
+# ── Without running anything ─────────────────────────────────────────────────────────────────────
+
+
+def lacks(made: Made) -> Iterator[PartError]:
+    """What components lack that is called of them, and parameters without a dimension."""
+    seen: set[Tensor] = set()
+    for component, part in made:
+        kind = component.entry.kind
+        parts = part if kind == "optimizer" and isinstance(part, list) else [part]
+        methods = METHODS.get(kind, ())
+        if kind == "position":
+            methods = tuple(name for what, name in ACTS_BY.items() if what in part.acts_on)
+        if isinstance(part, nn.Module) and forward_is_missing(part) and "__call__" in methods:
+            yield PartError(component, "has no forward")
+        for name in methods:
+            if not all(callable(getattr(each, name, None)) for each in parts):
+                what = f"is {type(part).__name__}, which has no {name}"
+                yield PartError(component, "can't be called" if name == "__call__" else what)
+        if kind == "optimizer" and not all(hasattr(each, "param_groups") for each in parts):
+            yield PartError(component, "is no torch.optim.Optimizer, nor a list of them")
+        elif kind == "observer":
+            if not any(callable(getattr(part, event, None)) for event in EVENTS):
+                yield PartError(component, f"hears nothing: it has none of {', '.join(EVENTS)}")
+        elif isinstance(part, nn.Module) and kind in KINDS:
+            for name, parameter in part.named_parameters():
+                if parameter.ndim == 0 and parameter not in seen:
+                    what = f"has a parameter {name} of no dimension: give it the shape (1,)"
+                    yield PartError(component, what)
+                seen.add(parameter)
+
+
+def forward_is_missing(module: nn.Module) -> bool:
+    return getattr(module.forward, "__func__", None) is nn.Module.forward
+
+
+def unheard(observer: Any) -> Iterator[str]:
+    """Methods of an observer that look like events and are none, and which may be meant."""
+    for name in dir(type(observer)):
+        if name.startswith("_") or name in EVENTS or not callable(getattr(observer, name, None)):
+            continue
+        near = difflib.get_close_matches(name.removeprefix("on_"), EVENTS, 1, 0.7)
+        if near or LIKE_A_HOOK.match(name):
+            meant = f"did you mean {near[0]}?" if near else f"the events are {', '.join(EVENTS)}"
+            yield f"{name}, which nobody calls; {meant}"
+
+
+# ── A forward pass ───────────────────────────────────────────────────────────────────────────────
+
+
+def first_flaw(recipe: Recipe, vocab_size: int, model: Decoder, made: Made) -> PartError | None:
+    """The first flaw that shows in a forward pass of a model, made on the meta device.
+
+    A model of zoo's own parts is not tried: tests do that, and it takes a second. What fails
+    without values may only have needed some. It counts if it fails with them too, on the device and
+    in the precision of training, unless the model is large: then training tells.
+    """
+    if all(component.entry.plugin.builtin for component, _ in made):
+        return None
+    try:
+        with torch.device("meta"):
+            go_through(model, made)
+    except PartError as flaw:
+        return flaw
+    except Exception:
+        if sum(parameter.numel() for parameter in model.parameters()) > LARGEST:
+            return None
+    else:
+        return None
+    try:
+        device = choose_device(recipe.train.device)
+    except ZooError:  # told elsewhere
+        return None
+    with noting_made() as made:
+        model = recipe.model(vocab_size, recipe.train.seed).to(device)
+    try:
+        with autocast(device, choose_precision(recipe.train.precision, device)):
+            go_through(model, made)
+    except PartError as flaw:
+        return flaw
+    except Exception as error:
+        component = at_fault(error, made)
+        if component is not None:
+            return PartError(component, f"fails: {reason(error)}")
+    return None
+
+
+def go_through(model: Decoder, made: Made) -> None:
+    """One window through a model. Raises PartError, or whatever a component raises."""
+    device = model.embedding.weight.device
+    for component, part in made:
+        if isinstance(part, nn.Module) and component.entry.kind in SHAPES:
+            part.register_forward_hook(watching(component, SHAPES[component.entry.kind]))
+        if component.entry.kind == "position":
+            try_position(component, part, model, device)
+    ids = torch.zeros(1, model.dims.max_seq_len, dtype=torch.long, device=device)
+    with torch.no_grad():
+        model(ids, ids)
+
+
+def same(part: Any, x: Tensor) -> tuple[int, ...]:
+    return tuple(x.shape)
+
+
+def folded(part: Any, x: Tensor) -> tuple[int, ...]:
+    return (*x.shape[:-1], x.shape[-1] // part.fan_in)
+
+
+SHAPES: dict[str, Callable[[Any, Tensor], tuple[int, ...]]] = {
+    "norm": same,
+    "activation": folded,
+    "attention": same,
+    "feedforward": same,
+}
+"""The shape of what each kind of part makes of x."""
+
+
+def watching(
+    component: Component, shape: Callable[[Any, Tensor], tuple[int, ...]]
+) -> Callable[..., None]:
+    def hook(part: nn.Module, given: tuple[Any, ...], returned: Any) -> None:
+        y = as_out(returned).y
+        if not isinstance(y, Tensor):
+            raise PartError(component, f"returns a {type(y).__name__} instead of a tensor")
+        if given and isinstance(given[0], Tensor):
+            expect(component, "makes", given[0], y, shape(part, given[0]))
+
+    return hook
+
+
+def expect(component: Component, does: str, x: Tensor, y: Any, shape: tuple[int, ...]) -> None:
+    found = tuple(y.shape) if isinstance(y, Tensor) else type(y).__name__
+    if found != shape:
+        told = f"{does} {found} of {tuple(x.shape)} instead of {shape}"
+        raise PartError(component, told)
+
+
+def try_position(component: Component, position: Any, model: Decoder, device: Any) -> None:
+    """A position's methods, each with what an attention or the model hands it."""
+    dims, length = model.dims, model.dims.max_seq_len
+    seq = Seq.of_length(length, device).seen_by(position)
+    if callable(prepare := getattr(position, "prepare", None)):
+        prepare(seq)
+    if "embedding" in position.acts_on:
+        x = torch.zeros(1, length, dims.d_model, device=device)
+        expect(component, "add makes", x, position.add(x, seq.pos), tuple(x.shape))
+    if "qk" in position.acts_on:
+        x = torch.zeros(1, dims.n_heads, length, dims.head_dim, device=device)
+        for key in (False, True):
+            expect(component, "rotate makes", x, seq.rotate(x, key=key), tuple(x.shape))
+    if "scores" in position.acts_on:
+        bias = position.bias(seq.pos, seq.pos)
+        expect(component, "bias makes", seq.pos, bias, (1, dims.n_heads, length, length))
+
+
+def at_fault(error: BaseException, made: Made) -> Component | None:
+    """The component from outside in whose code an error came up, the innermost one."""
+    component_of = {
+        id(part): component for component, part in made if not component.entry.plugin.builtin
+    }
+    found, at = None, error.__traceback__
+    while at is not None:
+        found = component_of.get(id(at.tb_frame.f_locals.get("self")), found)
+        at = at.tb_next
+    return found

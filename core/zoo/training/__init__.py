@@ -1,0 +1,1 @@
+"""A step, an evaluation, the loop, and how a run starts or resumes."""

@@ -1,0 +1,212 @@
+"""Training what a recipe describes, from its text to a run on disk."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from contextlib import ExitStack
+from pathlib import Path
+
+import torch
+
+from zoo.compute.compiling import choose_compile
+from zoo.compute.device import choose_device, choose_precision, prepare_device
+from zoo.compute.matmul_bench import THREADS
+from zoo.console.shell import quoted
+from zoo.console.terminal import say
+from zoo.data.prepare import TokenData, open_prepared, prepare
+from zoo.errors import ZooError
+from zoo.parallel.group import Group, process_group
+from zoo.parallel.interrupts import Interrupts
+from zoo.parallel.launcher import is_first_process
+from zoo.recipe.reader import Recipe, recipe_of
+from zoo.runs import checkpoint
+from zoo.runs.kept_recipe import as_it_was, finished
+from zoo.runs.run import LOCK, Run, new_run_dir, open_run, refuse_used, run_of_launch
+from zoo.storage.lock import Lock, only_this
+from zoo.storage.paths import expanded
+from zoo.training.alike import check_ready_alike, check_started_alike
+from zoo.training.loop import Session
+from zoo.training.trainer import Trainer
+
+
+def train(recipe: Recipe | str | Path, *, out: str | Path | None = None) -> Run:
+    """Trains what a recipe, or the file of one, describes.
+
+    The run goes to ``out``, else to ``runs/<recipe>-<number>``.
+
+    Raises:
+        RecipeError: everything that is wrong with the file.
+        ZooError: what the recipe asks for can't be had here, or the loss is no longer finite.
+        Interrupted: after Ctrl-C or SIGTERM; the run was saved.
+    """
+    recipe = recipe_of(recipe)
+    return _run(recipe, out=expanded(out) if out is not None else None, resumed=None)
+
+
+def resume(run: str | Path | Run) -> Run:
+    """Goes on with a run from its newest checkpoint, as if it had never stopped.
+
+    It keeps its recipe. Says so of one that is finished, as nothing is left to train then.
+    """
+    resumed = run if isinstance(run, Run) else open_run(run, resumable=True)
+    resumed.check_shapes()
+    if is_first_process() and resumed.checkpoint.step >= resumed.recipe.total_steps:
+        say(finished(resumed.dir, resumed.recipe))
+    return _run(resumed.recipe, out=None, resumed=resumed)
+
+
+def _run(recipe: Recipe, *, out: Path | None, resumed: Run | None) -> Run:
+    with as_it_was(resumed):
+        device = choose_device(recipe.train.device)
+    prepare_device(device)
+    with Interrupts() as interrupts, process_group(device) as group, ExitStack() as held:
+        if resumed is None and (begun := saved_by_launch(group, out)) is not None:
+            resumed = open_run(begun, resumable=True)
+            resumed.check_shapes()
+            recipe = resumed.recipe
+        kept = resumed.checkpoint.state if resumed is not None else None
+        prepare_device(device, kept.products if kept else None)
+        check_started_alike(group, recipe, resumed)
+        lock = None
+        if resumed is not None and group.is_first:
+            lock = held.enter_context(only_this(resumed.dir / LOCK, str(resumed.dir)))
+            leave_behind_later(resumed)
+        # Not measured anew by a resumed run or by each rank, which might fall otherwise.
+        products = group.from_first(torch.get_float32_matmul_precision())
+        torch.set_float32_matmul_precision(products)
+        precision = group.from_first(
+            kept.precision if kept else choose_precision(recipe.train.precision, device)
+        )
+        if (
+            group.is_first
+            and kept is None
+            and (told := chosen_by(recipe, group, device, precision))
+        ):
+            say(told)
+        tokens = _prepare(recipe, group, resumed)
+        compiled = kept.compiled if kept else None
+        with as_it_was(resumed):
+            trainer = trainer_for(recipe, tokens, group, device, precision, compiled)
+        if resumed is not None:
+            restore(trainer, resumed)
+        check_ready_alike(group, trainer)
+        if resumed is not None:
+            run_dir = resumed.dir
+        else:
+            # Only now, so that nothing that can't start leaves an empty folder.
+            lock = claimed_run_dir(recipe.name, out, group.launch, held) if group.is_first else None
+            run_dir = group.from_first(lock.path.parent if lock is not None else None)
+        session = Session(recipe, trainer, run_dir, lock)
+        if kept is not None:
+            session.best, session.valid = kept.best, kept.valid
+            session.clock.go_on(kept.seconds)
+        with interrupts.deferred():
+            session.loop(interrupts)
+        return session.run()
+
+
+def chosen_by(recipe: Recipe, group: Group, device: torch.device, precision: str) -> str | None:
+    """Says so where the number of processes may have chosen the precision.
+
+    It does where torchrun gives each a thread or two: with all of them one process may find another
+    type faster. ``--nproc`` measures for all instead.
+    """
+    if recipe.train.precision != "auto" or group.world == 1 or device.type != "cpu":
+        return None
+    if THREADS in os.environ:
+        return None
+    threads = torch.get_num_threads()
+    return (
+        f"precision is {precision}, as measured in a process of {threads} "
+        f"thread{'s' * (threads > 1)}: write train.precision to have the same in one process"
+    )
+
+
+def trainer_for(
+    recipe: Recipe,
+    tokens: TokenData,
+    group: Group,
+    device: torch.device,
+    precision: str,
+    compiled: bool | None = None,
+) -> Trainer:
+    """A trainer, compiled if the recipe and this machine say so, or as an earlier one was."""
+    trainer = Trainer(recipe, tokens, group, device, precision)
+    setting = recipe.train.compile
+    if compiled is None:
+        compiled = choose_compile(setting, device, precision, trainer.operations)
+    if group.from_first(compiled):  # not decided anew by a resumed run, for the same roundings
+        trainer.compile(forgiving=setting == "auto")
+    return trainer
+
+
+def _prepare(recipe: Recipe, group: Group, resumed: Run | None) -> TokenData:
+    """The tokens, prepared by the first rank and opened by the others; a resumed run's own ones."""
+    key = resumed.checkpoint.state.data if resumed is not None else None
+    if group.is_first:
+        tokenizer = resumed.tokenizer if resumed is not None else None
+        prepared = prepare(recipe, tokenizer=tokenizer, key=key)
+        group.from_first(prepared.dir)
+        return prepared
+    return open_prepared(group.from_first(None), recipe)
+
+
+def saved_by_launch(group: Group, out: Path | None) -> Path | None:
+    """The run that an earlier attempt of this launch has saved, so that all go on with it."""
+    begun = run_of_launch(group.launch, out) if group.is_first else None
+    saved = begun is not None and checkpoint.all_in(begun / "checkpoints")
+    found: Path | None = group.from_first(begun if saved else None)
+    return found
+
+
+def claimed_run_dir(
+    recipe_name: str, out: Path | None, launch: str | None, held: ExitStack
+) -> Lock:
+    """The lock of a new run's folder, to which nobody else writes while ``held`` isn't closed."""
+    if (begun := run_of_launch(launch, out)) is not None:  # and there is no checkpoint yet
+        return held.enter_context(only_this(begun / LOCK, str(begun)))
+    run_dir = new_run_dir(recipe_name, out)
+    lock = held.enter_context(only_this(run_dir / LOCK, str(run_dir)))
+    if out is not None:
+        refuse_used(out, locked=True)  # another process may have been quicker, and be done
+    return lock
+
+
+def leave_behind_later(run: Run) -> None:
+    """Sets aside the checkpoints after the one that is resumed, which are damaged.
+
+    Raises:
+        ZooError: one is whole, so going on from here would lose it.
+    """
+    saved = run.checkpoint
+    for folder in checkpoint.all_in(run.dir / "checkpoints"):
+        if folder == saved.folder or (checkpoint.step_of(folder) or 0) < saved.step:
+            continue
+        try:
+            checkpoint.verify(folder)
+        except ZooError:
+            aside = checkpoint.set_aside(folder)
+            warnings.warn(f"{folder} is damaged and now {aside.name}", stacklevel=2)
+        else:
+            raise ZooError(
+                f"{folder} is whole and later than {saved.folder.name}: go on with "
+                f"`--resume {quoted(run.dir)}`, or move it away first"
+            )
+
+
+def restore(trainer: Trainer, run: Run) -> None:
+    """Puts a checkpoint's weights, optimizer state and step into a fresh trainer."""
+    saved = run.checkpoint
+    trainer.model.load_state_dict(saved.model)
+    try:
+        checkpoint.restore_optimizers(
+            trainer.optimizers, trainer.names, saved.optimizer, saved.state.optimizer
+        )
+    except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        raise ZooError(
+            f"{saved.folder}: the optimizer's state is not of the recipe's optimizer: "
+            f"{type(error).__name__}: {error}"
+        ) from error
+    trainer.step = saved.state.step
+    trainer.skipped_in_a_row = saved.state.skipped

@@ -1,0 +1,1 @@
+"""Attention: how a block mixes tokens."""

@@ -1,0 +1,1 @@
+"""Measure recipes and runs: bench, plan, doctor, verify-resume, data reports."""

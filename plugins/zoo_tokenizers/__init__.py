@@ -1,0 +1,1 @@
+"""Tools for tokenizers: reports, comparisons, other programs as tokenizers."""

@@ -1,0 +1,29 @@
+"""Train a tokenizer; encode and decode; look at tokenizers, compare and export them."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from zoo.cli.arguments import Command, Parser, add_commands
+
+COMMANDS = ("train", "encode", "decode", "show", "inspect", "compare", "export")
+
+USAGE = "train | encode | decode | show …"
+EXAMPLES = """\
+examples:
+  zoo tokenizer train stories.txt --vocab-size 4096 --out my-tokenizer
+  zoo tokenizer show --tokenizer my-tokenizer "Once upon a time"
+  zoo tokenizer inspect my-tokenizer --on stories.txt
+  zoo tokenizer compare my-tokenizer tiktoken:gpt2 --on stories.txt
+
+`zoo tokenizer COMMAND --help` tells more about one of these commands.
+"""
+
+
+def add_arguments(parser: Parser) -> None:
+    modules = {name: import_module(f"zoo_tokenizers.cli.{name}") for name in COMMANDS}
+    commands = {
+        name: Command((m.__doc__ or "").strip(), m.USAGE, m.add_arguments, m.EXAMPLES)
+        for name, m in modules.items()
+    }
+    add_commands(parser, commands)
