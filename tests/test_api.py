@@ -9,7 +9,7 @@ import torch
 from commands import inside, trained  # noqa: F401  (fixtures)
 
 import zoo
-from zoo.api import count_parameters
+from zoo.api.make import count_parameters
 from zoo.catalog.component import Component
 from zoo.data.prepare import find_prepared
 from zoo.model.param_groups import named_params

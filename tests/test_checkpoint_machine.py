@@ -17,8 +17,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from states import a_state
 
 from zoo import ZooError
+from zoo.api.run import Run
 from zoo.runs import checkpoint
-from zoo.runs.run import Run
 from zoo.storage.folders import UNFINISHED
 from zoo.training.start import leave_behind_later
 from zoo_builtin.tokenizers import Byte

@@ -12,7 +12,7 @@ import pytest
 from commands import error_of, inside, output_of, trained  # noqa: F401  (fixtures)
 
 import zoo
-from zoo.api import save_tokenizer
+from zoo.api.tokenizers import save_tokenizer
 from zoo.cli import make_parser
 from zoo.cli.arguments import Parser, existing_file, existing_path, new_path, path
 from zoo_tokenizers.cli.loading import text_file, tokenizer_path

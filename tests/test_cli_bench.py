@@ -24,7 +24,7 @@ from commands import (  # noqa: F401  (fixtures)
 )
 
 import zoo
-from zoo.api import count_parameters
+from zoo.api.make import count_parameters
 from zoo.cli import main
 from zoo.compute.compiling import as_written
 from zoo.console.progress import track

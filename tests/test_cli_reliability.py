@@ -19,10 +19,11 @@ from small_runs import losses
 
 import zoo
 from zoo.cli import main
+from zoo.contracts.run_folder import LOCK
 from zoo.errors import ZooError
 from zoo.runs import checkpoint
 from zoo.runs import listing as run_states
-from zoo.runs.run import LOCK, refuse_used
+from zoo.runs.places import refuse_used
 from zoo.storage.lock import only_this
 from zoo_measure.compare_runs import component_of, first_difference
 

@@ -24,11 +24,11 @@ from commands import (
 )
 
 import zoo
+from zoo.api.run import Run
 from zoo.catalog.entries import Failure
 from zoo.cli import main
 from zoo.parallel import group as distributed
 from zoo.parallel.interrupts import Interrupted
-from zoo.runs.run import Run
 from zoo.training import start as runner
 from zoo.training.loop import Session
 from zoo.training.trainer import Trainer

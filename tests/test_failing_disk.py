@@ -14,7 +14,7 @@ from faulty_disk import Disk, Fault, after_power_loss
 from states import a_state
 
 from zoo.runs import checkpoint
-from zoo.runs.run import new_run_dir
+from zoo.runs.places import new_run_dir
 from zoo.storage.folders import whole_folder
 from zoo.storage.paths import write_atomically
 from zoo_builtin.tokenizers import Byte

@@ -14,9 +14,9 @@ from commands import NORM_FILE, fresh_registry, inside, output_of, trained  # no
 from torch.nn.functional import log_softmax
 
 import zoo
+from zoo.api.run import Run
 from zoo.data import batches as data
 from zoo.data.prepare import find_prepared
-from zoo.runs.run import Run
 
 
 @pytest.fixture

@@ -13,10 +13,10 @@ from commands import posix
 from small_runs import losses, somewhere, tiny
 
 import zoo
+from zoo.contracts.run_folder import LOCK
 from zoo.data import encode as encoding
 from zoo.errors import ZooError
 from zoo.runs import checkpoint
-from zoo.runs.run import LOCK
 from zoo.storage.lock import only_this, owner_of
 from zoo.training import start as runner
 from zoo.training.trainer import Trainer

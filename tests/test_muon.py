@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from zoo.contracts import Param
 from zoo.runs.optimizer_state import flatten_optimizers, restore_optimizers
-from zoo_builtin.optimizers import muon as module
+from zoo_builtin.optimizers import matrix as module
 from zoo_builtin.optimizers.elementwise import SGD, AdamW
-from zoo_builtin.optimizers.muon import muon, orthogonalised
+from zoo_builtin.optimizers.matrix import muon, orthogonalised
 
 SHAPES = [(16, 16), (24, 16), (16, 24), (16, 40)]
 

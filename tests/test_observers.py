@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
+from zoo.contracts import RunInfo
 from zoo.errors import ZooError
 from zoo.runs.metrics import records_in
-from zoo.runs.run import RunInfo
 from zoo.storage.paths import write_atomically
 from zoo_builtin.observers import JSONL, Console, Plot, TensorBoard, console, plot
 from zoo_builtin.observers.bar import Bar

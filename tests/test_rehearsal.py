@@ -16,7 +16,7 @@ from unusual_components import Balanced, LinearAttention, RelativeBias, ValueRes
 
 import zoo
 from zoo.catalog.entries import Registrar, Registry
-from zoo.recipe.reader import Recipe
+from zoo.recipe.recipe import Recipe
 from zoo_builtin.feedforward import MLP
 from zoo_measure.flops import Flops, product_rate
 from zoo_measure.memory import LiveBytes, free_in_cgroup

@@ -11,7 +11,7 @@ from commands import NORM_FILE, error_of, fresh_registry, inside, output_of, tra
 import zoo
 from zoo.cli import main
 from zoo.errors import PluginError
-from zoo.recipe.reader import Recipe
+from zoo.recipe.recipe import Recipe
 from zoo.runs import checkpoint
 
 pytestmark = pytest.mark.usefixtures("fresh_registry")

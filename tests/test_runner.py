@@ -21,10 +21,10 @@ from small_runs import RECIPE, interrupt, losses, somewhere, tiny, weights
 
 import zoo
 from zoo.compute.matmul_bench import ROUTES, float32_products
+from zoo.contracts.run_folder import LOCK
 from zoo.errors import ZooError
 from zoo.parallel.interrupts import Interrupted, Interrupts
 from zoo.runs import checkpoint
-from zoo.runs.run import LOCK
 from zoo.runs.train_state import TrainState
 from zoo.storage.lock import only_this
 from zoo.training import start as runner

@@ -20,12 +20,12 @@ from test_observers import info, train_record
 
 import zoo
 from zoo import ZooError
+from zoo.api.run import Run
 from zoo.cli import main
 from zoo.cli.text import for_reader, table
 from zoo.console.progress import track
 from zoo.console.shell import quoted
 from zoo.console.terminal import harmless, on_one_line, readable
-from zoo.runs.run import Run
 from zoo_builtin.observers import Console, console
 
 EVIL = "\x1b]0;owned\x07\x1b[31mred\x9b2J\x7f\r"

@@ -12,10 +12,10 @@ from syrupy.assertion import SnapshotAssertion
 from torch import Tensor, nn
 
 import zoo
+from zoo.contracts import ParamRule
 from zoo.model.decoder import Decoder
 from zoo.model.layers import Embedding, Linear
 from zoo.model.param_groups import named_params
-from zoo.recipe.sections import ParamRule
 
 SIZES = {"d_model": 32, "n_layers": 2, "n_heads": 4, "max_seq_len": 16}
 

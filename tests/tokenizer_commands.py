@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo.api import save_tokenizer
+from zoo.api.tokenizers import save_tokenizer
 from zoo.cli import main
 from zoo_builtin.tokenizers import Byte
 

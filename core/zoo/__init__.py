@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.catalog.entries import Registrar, Registry
 from zoo.catalog.plugins import hookimpl, load_plugin, registry
-from zoo.catalog.schema import AnyFloat
 from zoo.contracts import (
     Activation,
+    AnyFloat,
     Attention,
     Build,
     Corpus,
@@ -35,13 +35,15 @@ from zoo.contracts import (
 from zoo.errors import Problem, RecipeError, ZooError
 
 if TYPE_CHECKING:
-    from zoo.api import build, load_tokenizer, make
+    from zoo.api.make import build, make
+    from zoo.api.run import open_run
+    from zoo.api.tokenizers import load_tokenizer
+    from zoo.api.train import train
+    from zoo.contracts import RunInfo
     from zoo.generation.scoring import TextLoss
     from zoo.model.sequence import Seq
-    from zoo.recipe.reader import check, load_recipe
+    from zoo.recipe.load import check, load_recipe
     from zoo.runs.listing import RunState, runs
-    from zoo.runs.run import RunInfo, open_run
-    from zoo.training.start import train
 
     __version__: str
 
@@ -92,26 +94,26 @@ __all__ = [
 
 # What needs torch is imported on first use, so that `import zoo` and `zoo --help` are quick.
 _LAZY = {
-    "RunInfo": "zoo.runs.run",
+    "RunInfo": "zoo.contracts",
     "RunState": "zoo.runs.listing",
     "Seq": "zoo.model.sequence",
     "TextLoss": "zoo.generation.scoring",
-    "build": "zoo.api",
-    "check": "zoo.recipe.reader",
-    "load_recipe": "zoo.recipe.reader",
-    "load_tokenizer": "zoo.api",
-    "make": "zoo.api",
-    "open_run": "zoo.runs.run",
+    "build": "zoo.api.make",
+    "check": "zoo.recipe.load",
+    "load_recipe": "zoo.recipe.load",
+    "load_tokenizer": "zoo.api.tokenizers",
+    "make": "zoo.api.make",
+    "open_run": "zoo.api.run",
     "runs": "zoo.runs.listing",
-    "train": "zoo.training.start",
+    "train": "zoo.api.train",
 }
 
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
-        from importlib.metadata import version
+        from zoo.catalog.version import zoo_version
 
-        return version("zoo-lm")
+        return zoo_version()
     if name not in _LAZY:
         raise AttributeError(f"module 'zoo' has no attribute {name!r}")
     return getattr(import_module(_LAZY[name]), name)

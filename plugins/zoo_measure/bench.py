@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from zoo.api import BYTES
 from zoo.compute.device import choose_device, choose_precision, prepare_device
 from zoo.console.progress import track
+from zoo.contracts import UNKNOWN_VOCAB
 from zoo.data.prepare import TokenData, find_prepared
 from zoo.data.shards import Tokens, TokenWriter
 from zoo.parallel.group import Group
@@ -30,7 +30,7 @@ from zoo_measure.part_timing import Part, time_parts
 from zoo_measure.rehearsal import rehearse
 
 if TYPE_CHECKING:
-    from zoo.recipe.reader import Recipe
+    from zoo.recipe.recipe import Recipe
 
 RANDOM_TOKENS = 2**20
 WARM_UP = 3  # steps: compilation, first allocations, the optimizer's state
@@ -47,7 +47,7 @@ def tokens_to_time(recipe: Recipe) -> Iterator[TokenData]:
     if prepared is not None:
         yield prepared
         return
-    vocab_size = recipe.tokenizer().vocab_size or BYTES
+    vocab_size = recipe.tokenizer().vocab_size or UNKNOWN_VOCAB
     n_tokens = max(RANDOM_TOKENS, 4 * (recipe.model.options["max_seq_len"] + 1))
     ids = np.random.default_rng(0).integers(0, vocab_size, n_tokens, dtype=np.int32)
     with tempfile.TemporaryDirectory() as folder:

@@ -15,7 +15,7 @@ from zoo.runs.metrics import records_in
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from zoo.recipe.reader import Recipe
+    from zoo.recipe.recipe import Recipe
 
 TIMES = ("seconds", "tokens_per_s")  # differ between any two runs
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from zoo.console.pictures import canvas, save
+from zoo.storage.pictures import canvas, save
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import zoo
+from zoo.catalog.version import zoo_version
 from zoo.errors import ZooError
 from zoo.storage.lock import only_this, owner_of
 from zoo.storage.paths import cache_dir, sync_dir, write_atomically
@@ -50,7 +51,7 @@ observers = []
 
 def versions() -> Iterator[Finding]:
     """Of zoo, Python, the system and the packages zoo stands on."""
-    yield "zoo", f"{zoo.__version__}, {Path(str(zoo.__file__)).parent}", True
+    yield "zoo", f"{zoo_version()}, {Path(str(zoo.__file__)).parent}", True
     yield "python", f"{platform.python_version()}, {sys.executable}", True
     yield "system", platform.platform(), True
     for name in PACKAGES:
@@ -123,7 +124,7 @@ def trouble_in(folder: Path) -> str | None:
 
 def small_run() -> Iterator[Finding]:
     """A model is trained, resumed, and asked for a text."""
-    from zoo.training import start as runner
+    from zoo.api.train import resume
 
     start = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="zoo-doctor-") as name:
@@ -133,7 +134,7 @@ def small_run() -> Iterator[Finding]:
         try:
             run = zoo.train(zoo.load_recipe(path), out=folder / "run")
             yield "training", f"loss {run.summary['valid_loss']:.3f} after 8 steps", True
-            runner.resume(folder / "run")
+            resume(folder / "run")
             yield "resuming", "every file of the checkpoint verified", True
             text = run.generate("One day", max_new_tokens=8)
             yield "generating", repr(text), True

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from zoo.api import BYTES, count_parameters
+from zoo.api.make import count_parameters
 from zoo.compute.device import choose_device, choose_precision, prepare_device
 from zoo.console.progress import amount, track
+from zoo.contracts import UNKNOWN_VOCAB
 from zoo.data.prepare import find_prepared
 from zoo.parallel.launcher import local_world_size, world_size
 from zoo.training.trainer import BatchPlan, plan_batch
@@ -18,7 +19,7 @@ from zoo_measure.memory import available
 from zoo_measure.rehearsal import Rehearsal, rehearse, rehearse_without_values
 
 if TYPE_CHECKING:
-    from zoo.recipe.reader import Recipe
+    from zoo.recipe.recipe import Recipe
 
 PROBE_STEPS = 5
 PROCESS_BYTES = 400e6
@@ -79,7 +80,7 @@ def plan(recipe: Recipe, *, probe: bool = True, processes: int = 1) -> Plan:
     prepared = find_prepared(recipe)
     known = prepared.tokenizer.vocab_size if prepared else recipe.tokenizer().vocab_size
     batch = batch_of(recipe, processes)
-    rehearsal = rehearse(recipe, known or BYTES, batch.micro_batch, device, precision)
+    rehearsal = rehearse(recipe, known or UNKNOWN_VOCAB, batch.micro_batch, device, precision)
     needed, free = needed_bytes(rehearsal, device), available(device)
     beside = processes if device.type == "cpu" else 1
     fits = free is None or beside * needed <= free
@@ -136,7 +137,7 @@ def warn_if_too_large(recipe: Recipe) -> None:
     guess = PROCESS_BYTES + 5 * 4 * count_parameters(recipe) + generous_activations(recipe, batch)
     if beside * guess < free:
         return
-    vocab_size = recipe.tokenizer().vocab_size or BYTES
+    vocab_size = recipe.tokenizer().vocab_size or UNKNOWN_VOCAB
     precision = recipe.train.precision if recipe.train.precision != "auto" else "bfloat16"
     rows = batch.micro_batch
     rehearsal = rehearse_without_values(recipe, vocab_size, rows, device, precision)

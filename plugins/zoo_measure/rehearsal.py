@@ -20,7 +20,7 @@ from zoo_measure.memory import LiveBytes
 
 if TYPE_CHECKING:
     from zoo.model.decoder import Decoder
-    from zoo.recipe.reader import Recipe
+    from zoo.recipe.recipe import Recipe
 
 STEPS = 2  # the optimizer makes its state in the first one
 

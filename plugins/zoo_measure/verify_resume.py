@@ -17,10 +17,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from zoo.contracts.run_folder import LOCK
 from zoo.errors import ZooError
-from zoo.recipe.reader import Recipe
+from zoo.recipe.recipe import Recipe
 from zoo.runs import checkpoint
-from zoo.runs.run import LOCK
 from zoo.storage.folders import UNFINISHED
 from zoo.storage.lock import owner_of
 from zoo_measure.compare_runs import Difference, first_difference

@@ -7,6 +7,17 @@ text, `story` the events that all plots share, `plots` what happens, `tales` whi
 
 from __future__ import annotations
 
-from .corpus import StoriesCorpus
+from typing import TYPE_CHECKING
+
+import zoo
+from zoo_stories.corpus import StoriesCorpus
+
+if TYPE_CHECKING:
+    from zoo import Registrar
 
 __all__ = ["StoriesCorpus"]
+
+
+@zoo.hookimpl
+def zoo_register(registry: Registrar) -> None:
+    registry.corpus("stories", StoriesCorpus)

@@ -1,1 +1,18 @@
-"""Tools for tokenizers: reports, comparisons, other programs as tokenizers."""
+"""Tools for tokenizers: train, encode, report, compare; other programs' tokenizers beside zoo's.
+
+Uses the core as anyone's plug-in could, through the hook below.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import zoo
+
+if TYPE_CHECKING:
+    from zoo.cli.commands import Commands
+
+
+@zoo.hookimpl
+def zoo_commands(commands: Commands) -> None:
+    commands.add("tokenizer", "zoo_tokenizers.cli")

@@ -1,1 +1,4 @@
-"""Who offers which component: signatures, the schema of an option, entries, plug-ins."""
+"""Who offers which component: signatures, the schema of an option, entries, plug-ins, hooks.
+
+May import: errors, contracts, console, storage.
+"""

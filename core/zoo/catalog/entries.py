@@ -190,6 +190,7 @@ class Registrar:
     ) -> None:
         self.plugin = Plugin(owner, version, aliases, module, builtin)
         self.entries: list[Entry] = []
+        self.hooks: Any = None  # of the plug-in, once it is loaded
 
     def __repr__(self) -> str:
         return f"<Registrar of {self.plugin.owner!r}, {len(self.entries)} components>"
@@ -274,6 +275,8 @@ class Registry:
         self._offers: dict[str, dict[str, list[Entry]]] = {kind: {} for kind in KINDS}
         self._stand_ins: dict[str, str] = {}
         self.failures: list[Failure] = []
+        self.hooks: list[tuple[Plugin, Any]] = []
+        """What each loaded plug-in implements, to be called."""
         self.files: list[str] = []
         """Local files that were loaded as plug-ins, as they were named."""
 
@@ -292,6 +295,7 @@ class Registry:
                 by_name[name] = [entry for entry in entries if entry.plugin != plugin]
                 if not by_name[name]:
                     del by_name[name]
+        self.hooks = [(each, hooks) for each, hooks in self.hooks if each != plugin]
 
     def let_stand_in(self, owner: str, plugin: Plugin) -> None:
         """From now on, ``"owner:name"`` is the plug-in's component of that name."""
@@ -303,6 +307,7 @@ class Registry:
         other.add(self.entries())
         other._stand_ins = dict(self._stand_ins)
         other.failures, other.files = list(self.failures), list(self.files)
+        other.hooks = list(self.hooks)
         return other
 
     @property

@@ -49,6 +49,14 @@ class Hooks:
     def zoo_register(self, registry: Registrar) -> None:
         """Offers components, by a method a kind: ``registry.norm("dyt", DyT)``."""
 
+    @hookspec
+    def zoo_commands(self, commands: Any) -> None:
+        """Adds commands to ``zoo``, from the group ``zoo.commands``: see ``zoo.cli.commands``."""
+
+    @hookspec
+    def zoo_before_training(self, recipe: Any) -> None:
+        """Hears of a run on the first process, before anything is prepared; it may warn."""
+
 
 @functools.cache
 def registry() -> Registry:
@@ -105,10 +113,8 @@ def load_installed() -> Registry:
     ``ZOO_PLUGINS=a,b`` restricts it to these entry points or distributions; the built-in ones
     always load. What can't be loaded is remembered in ``failures``.
     """
-    from importlib.metadata import entry_points  # slow to import, and `zoo --help` needs it not
-
     loaded = Registry()
-    found = sorted(entry_points(group=GROUP), key=lambda point: (not is_builtin(point), point.name))
+    found = announced(GROUP)
     chosen = os.environ.get("ZOO_PLUGINS")
     wanted = {name.strip() for name in chosen.split(",")} - {""} if chosen is not None else None
     for point in found:
@@ -122,6 +128,13 @@ def load_installed() -> Registry:
         reason = f"ZOO_PLUGINS names it, but it is not installed (installed: {installed})"
         loaded.failures.append(Failure(name, "", name, reason))
     return loaded
+
+
+def announced(group: str) -> list[EntryPoint]:
+    """The entry points of a group, zoo's own first."""
+    from importlib.metadata import entry_points  # slow to import
+
+    return sorted(entry_points(group=group), key=lambda point: (not is_builtin(point), point.name))
 
 
 def is_builtin(point: EntryPoint) -> bool:
@@ -150,9 +163,24 @@ def load_entry_point(registry: Registry, point: EntryPoint) -> None:
             raise PluginError(f"{owner!r} is zoo's own name: give the distribution another")
         register(point.load, registrar)
     except PluginError as error:
-        registry.failures.append(Failure(owner, version, point.name, str(error)))
+        registry.failures.append(failure_of(point, error))
     else:
         registry.add(registrar.entries)
+        registry.hooks.append((registrar.plugin, registrar.hooks))
+
+
+def failure_of(point: EntryPoint, error: PluginError) -> Failure:
+    return Failure(*distribution(point), point.name, str(error))
+
+
+def tell_before_training(registry: Registry, recipe: Any) -> None:
+    """Lets plug-ins hear of a run; one that fails is told and costs no run."""
+    for plugin, hooks in registry.hooks:
+        try:
+            with blaming_the_plugin():
+                hooks.zoo_before_training(recipe=recipe)
+        except PluginError as error:
+            warnings.warn(f"plug-in {plugin}: zoo_before_training failed: {error}", stacklevel=2)
 
 
 def load_file(registry: Registry, path: Path) -> None:
@@ -191,6 +219,7 @@ def load_file(registry: Registry, path: Path) -> None:
             registry.let_stand_in(owner, file.plugin)
         warnings.warn(f"{path} takes the place of {plugin}, which is installed", stacklevel=2)
     registry.add(file.entries)
+    registry.hooks.append((file.plugin, file.hooks))
     registry.files.append(str(path))
 
 
@@ -220,25 +249,39 @@ def import_file(name: str, path: Path) -> Any:
 def register(load: Callable[[], Any], registrar: Registrar) -> None:
     """Imports a plug-in and lets it offer its components to the registrar.
 
-    A plug-in manager of its own keeps it from disturbing the others.
-
     Raises:
         PluginError: whatever went wrong, a ``SystemExit`` included; only Ctrl-C goes through.
     """
+    with blaming_the_plugin():
+        registrar.hooks = hooks_of(load())
+        registrar.hooks.zoo_register(registry=registrar)
+
+
+def hooks_of(plugin: Any) -> Any:
+    """What a plug-in implements, to be called: ``hooks_of(plugin).zoo_register(registry=…)``.
+
+    By a plug-in manager of its own, which keeps it from disturbing the others.
+
+    Raises:
+        PluginError: it implements nothing.
+    """
+    manager = pluggy.PluginManager(GROUP)
+    manager.add_hookspecs(Hooks)
+    manager.register(plugin)
+    manager.check_pending()
+    if not manager.get_hookcallers(plugin):
+        raise PluginError(
+            "it implements no hook: write `@zoo.hookimpl` above `def zoo_register(registry)`"
+        )
+    return manager.hook
+
+
+@contextmanager
+def blaming_the_plugin() -> Iterator[None]:
+    """Inside, whatever goes wrong is a PluginError, a ``SystemExit`` too; only Ctrl-C is not."""
     try:
-        plugin = load()
-        manager = pluggy.PluginManager(GROUP)
-        manager.add_hookspecs(Hooks)
-        manager.register(plugin)
-        manager.check_pending()
-        if not manager.get_hookcallers(plugin):
-            raise PluginError(
-                "it implements no hook: write `@zoo.hookimpl` above `def zoo_register(registry)`"
-            )
-        manager.hook.zoo_register(registry=registrar)
-    except KeyboardInterrupt:
-        raise
-    except PluginError:
+        yield
+    except (KeyboardInterrupt, PluginError):
         raise
     except BaseException as error:
         raise PluginError(f"{type(error).__name__}: {' '.join(str(error).split())}") from error

@@ -14,8 +14,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Protocol, Union, get_args, get_origin
 
-from zoo.contracts import Make, Ref, _PerLayer
 from zoo.contracts.kinds import KIND_OF_CONTRACT
+from zoo.contracts.options import AnyFloat, Make, NonFinite, PerLayerMark, Ref
 from zoo.errors import did_you_mean
 
 MOST_TIMES = 1000
@@ -24,14 +24,6 @@ INT64 = range(-(2**63), 2**63)
 
 At = tuple[str | int, ...]
 """Where a value stands in a recipe: ("model", "attention", 1, "window")."""
-
-
-class _NonFinite:
-    """Marks a float that may be infinite or not a number."""
-
-
-AnyFloat = Annotated[float, _NonFinite]
-"""Annotates an option that may be ``inf`` or ``nan``, which a plain float may not."""
 
 
 def dotted(at: At) -> str:
@@ -68,7 +60,7 @@ def convert(value: Any, annotation: Any, at: At, reader: Reader) -> Any:
     origin, args = get_origin(annotation), get_args(annotation)
     if is_per_layer(annotation):
         return _convert_per_layer(value, item_of(annotation), at, reader)
-    if origin is Annotated and _NonFinite not in args[1:]:
+    if origin is Annotated and NonFinite not in args[1:]:
         return convert(value, args[0], at, reader)
     if origin in (Union, types.UnionType):
         if admits_none(annotation) and fits(value, type(None)):
@@ -169,7 +161,7 @@ def member_for(value: Any, members: Sequence[Any]) -> Any:
 
 
 def is_per_layer(annotation: Any) -> bool:
-    return get_origin(annotation) is Annotated and _PerLayer in get_args(annotation)[1:]
+    return get_origin(annotation) is Annotated and PerLayerMark in get_args(annotation)[1:]
 
 
 def item_of(annotation: Any) -> Any:
@@ -197,7 +189,7 @@ def show_type(annotation: Any) -> str:
     if is_per_layer(annotation):
         return f"{show_type(item_of(annotation))}, or a list over the layers"
     if origin is Annotated:
-        return show_type(args[0]) + (" (inf and nan too)" if _NonFinite in args[1:] else "")
+        return show_type(args[0]) + (" (inf and nan too)" if NonFinite in args[1:] else "")
     if origin in (Union, types.UnionType):
         members = [show_type(arg) for arg in args if arg is not type(None)]
         return " or ".join(members) + (', or "none"' if admits_none(annotation) else "")

@@ -1,8 +1,6 @@
-"""The command line: ``zoo COMMAND``, one module a command.
+"""The command line: ``zoo COMMAND``. `commands` says what there is, a module each.
 
-A command's module says in its docstring what it is for, in USAGE how it is called and in EXAMPLES
-what to try; ``add_arguments`` declares its arguments and ``run`` does it. None imports torch,
-numpy or rich before it runs, so that ``--help`` is quick.
+May import any package of core. Needs no torch before a command runs.
 """
 
 from __future__ import annotations
@@ -16,35 +14,18 @@ import time
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import zoo
 from zoo.cli.arguments import Command, Formatter, Parser, add_commands
+from zoo.cli.commands import Commands, load_commands
 from zoo.cli.text import count
 from zoo.console.terminal import readable, say
-from zoo.errors import RecipeError, ZooError, did_you_mean
+from zoo.errors import PluginError, RecipeError, ZooError, did_you_mean
 from zoo.parallel.interrupts import Interrupted, Interrupts
 from zoo.parallel.launcher import check_environment, is_first_process, rank
 from zoo.storage.paths import cache_dir
-
-# Beware: once its module is imported, `list` is a command here and no longer the built-in type.
-COMMANDS = (
-    "train",
-    "generate",
-    "check",
-    "plan",
-    "bench",
-    "list",
-    "describe",
-    "tokenizer",
-    "data",
-    "runs",
-    "verify-resume",
-    "doctor",
-    "plugins",
-)
 
 EXAMPLES = """\
 examples:
@@ -108,15 +89,17 @@ def room_left() -> str:
 
 
 def run_command(argv: Sequence[str]) -> int:
-    parser = make_parser()
-    if argv and not argv[0].startswith("-") and argv[0] not in COMMANDS:
-        raise ZooError(f"no command {argv[0]!r}{did_you_mean(argv[0], COMMANDS)}")
+    commands = load_commands()
+    if argv and not argv[0].startswith("-") and argv[0] not in commands.modules:
+        failed = "".join(f"; {failure}" for failure in commands.failures)
+        raise ZooError(f"no command {argv[0]!r}{did_you_mean(argv[0], commands.modules)}{failed}")
+    parser = make_parser(commands)
     args = parser.parse_args(argv)
     args.argv = argv
     return args.run(args) or OK
 
 
-def make_parser() -> Parser:
+def make_parser(commands: Commands) -> Parser:
     parser = Parser(
         prog="zoo",
         usage="zoo COMMAND …",
@@ -126,13 +109,19 @@ def make_parser() -> Parser:
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"zoo {zoo.__version__}")
-    modules = {name: import_module(f"zoo.cli.{name.replace('-', '_')}") for name in COMMANDS}
-    commands = {
-        name: Command((m.__doc__ or "").strip(), m.USAGE, m.add_arguments, m.EXAMPLES)
-        for name, m in modules.items()
-    }
-    add_commands(parser, commands)
+    add_commands(parser, described(commands))
     return parser
+
+
+def described(commands: Commands) -> dict[str, Command]:
+    """Each command as its module describes it; one whose module fails is told and left out."""
+    found = {}
+    for name in list(commands.modules):
+        try:
+            found[name] = commands.load(name)
+        except PluginError as error:
+            say(f"warning: command {name!r} could not be loaded: {error}")
+    return found
 
 
 @contextmanager

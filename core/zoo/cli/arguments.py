@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from zoo.cli.text import table
@@ -132,6 +133,12 @@ class Command:
     usage: str
     add_arguments: Callable[[Parser], None]
     examples: str | None = None
+
+    @classmethod
+    def of(cls, module: ModuleType) -> Command:
+        """The command that a module describes: see ``zoo.cli.commands``."""
+        about = (module.__doc__ or "").strip()
+        return cls(about, module.USAGE, module.add_arguments, getattr(module, "EXAMPLES", None))
 
     @property
     def summary(self) -> str:

@@ -31,7 +31,7 @@ def add_arguments(parser: Parser) -> None:
 def run(args: argparse.Namespace) -> int:
     load_plugins(args)
 
-    from zoo.recipe.reader import load_recipe
+    from zoo.recipe.load import load_recipe
 
     code = 0
     for file in args.recipes:

@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 from zoo.cli.arguments import Parser, add_plugin_option, load_plugins
 from zoo.cli.text import table
-from zoo.contracts import Build, Dims, Param, Ref
+from zoo.contracts import Build, Dims, Param, Ref, RunInfo
 from zoo.contracts.kinds import KINDS, Kind
 from zoo.errors import ZooError, did_you_mean
-from zoo.runs.run import RunInfo
 
 if TYPE_CHECKING:
     from zoo.catalog.entries import Entry, Registry
@@ -100,8 +99,8 @@ def described_kind(kind: Kind, registry: Registry) -> str:
 
 def described_section(section: str) -> str:
     from zoo.catalog.signature import read_signature
+    from zoo.contracts import ParamRule
     from zoo.recipe.reader import sections
-    from zoo.recipe.sections import ParamRule
 
     factory = {**sections(), "params": ParamRule}[section]
     heading = "[[params]]" if section == "params" else f"[{section}]"

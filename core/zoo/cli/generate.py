@@ -8,6 +8,7 @@ import random
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+from zoo.api.run import open_run
 from zoo.cli.arguments import (
     Parser,
     add_plugin_option,
@@ -19,13 +20,13 @@ from zoo.cli.arguments import (
 from zoo.cli.prompts import read_prompt, read_prompts
 from zoo.cli.text import as_json_line, for_reader
 from zoo.console.terminal import say
+from zoo.contracts.run_folder import RUNS
 from zoo.errors import ZooError
-from zoo.runs.run import RUNS, open_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from zoo.runs.run import Run
+    from zoo.api.run import Run
 
 USAGE = "[RUN] [options]"
 EXAMPLES = """\

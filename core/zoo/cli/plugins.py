@@ -6,6 +6,7 @@ import argparse
 from itertools import groupby
 
 from zoo.cli.arguments import Parser, add_plugin_option, load_plugins
+from zoo.cli.commands import load_commands
 from zoo.cli.text import table
 from zoo.console.terminal import on_one_line, readable
 
@@ -33,6 +34,6 @@ def run(args: argparse.Namespace) -> None:
         print(table(rows, indent=2), end="\n\n")
     if taken := [e.name for e in registry.entries() if e.plugin.builtin and registry.rivals(e)]:
         print(on_one_line(f"{', '.join(taken)}: alone, such a name means zoo's own") + "\n")
-    for failure in registry.failures:
+    for failure in [*registry.failures, *load_commands().failures]:
         print(on_one_line(f"{failure.owner} {failure.version} ({failure.entry_point})"))
         print(readable(f"  could not be loaded: {failure.reason}\n"))

@@ -122,10 +122,11 @@ def row(run: RunState) -> tuple[str, ...]:
 
 
 def run_show(args: argparse.Namespace) -> None:
+    from zoo.contracts.run_folder import RUN_INFO, SUMMARY, is_run
     from zoo.runs.checkpoint import all_in
-    from zoo.runs.listing import is_run, state_of
+    from zoo.runs.listing import state_of
     from zoo.runs.metrics import table_in
-    from zoo.runs.run import RUN_INFO, SUMMARY, find_run
+    from zoo.runs.places import find_run
 
     folder = find_run(args.path)
     if not is_run(folder):
@@ -190,7 +191,7 @@ def described(
 
 def run_check(args: argparse.Namespace) -> int:
     from zoo.runs.listing import check
-    from zoo.runs.run import find_run
+    from zoo.runs.places import find_run
 
     run = find_run(args.path)
     checked = list(check(run))

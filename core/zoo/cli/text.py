@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from zoo.console.terminal import CONTROLS, harmless, on_one_line
 
 if TYPE_CHECKING:
-    from zoo.recipe.reader import Recipe
+    from zoo.recipe.recipe import Recipe
 
 
 def table(rows: Sequence[Sequence[str]], indent: int = 0) -> str:
@@ -101,7 +101,7 @@ def share(part: float, whole: float) -> str:
 
 def size_of(recipe: Recipe) -> str:
     """How large the model is and how much it reads."""
-    from zoo.api import count_parameters
+    from zoo.api.make import count_parameters
 
     steps = recipe.total_steps
     return (

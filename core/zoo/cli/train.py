@@ -14,7 +14,8 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zoo.catalog.plugins import plugin_flags
+from zoo.api.run import open_run
+from zoo.catalog.plugins import plugin_flags, tell_before_training
 from zoo.cli.arguments import (
     Parser,
     add_recipe_options,
@@ -28,14 +29,15 @@ from zoo.console import terminal
 from zoo.console.lasting_streams import lasting_streams
 from zoo.console.shell import quoted
 from zoo.console.terminal import on_one_line, readable
+from zoo.contracts.run_folder import SAMPLES, run_of
 from zoo.errors import ZooError
 from zoo.parallel.launcher import attempt, is_first_process, launched, launched_by_nproc
 from zoo.runs.kept_recipe import anew, as_it_was
-from zoo.runs.run import find_run, open_run, refuse_used, run_of
+from zoo.runs.places import find_run, refuse_used
 
 if TYPE_CHECKING:
-    from zoo.recipe.reader import Recipe
-    from zoo.runs.run import Run
+    from zoo.api.run import Run
+    from zoo.recipe.recipe import Recipe
 
 USAGE = "RECIPE [options]   or   zoo train --resume RUN"
 EXAMPLES = """\
@@ -80,11 +82,11 @@ def train(args: argparse.Namespace) -> int:
             warnings.simplefilter("ignore")
         resumed, recipe = opened(args)
 
+    from zoo.api.train import resume
+    from zoo.api.train import train as train_recipe
     from zoo.compute.matmul_bench import measured_for_all
-    from zoo.parallel import group as distributed
-    from zoo.training import start as runner
+    from zoo.parallel.group import launch
     from zoo.training.trainer import plan_batch
-    from zoo_measure.plan import warn_if_too_large
 
     if args.nproc > 1 and not launched():
         settings, length = recipe.train, recipe.model.options["max_seq_len"]
@@ -92,7 +94,7 @@ def train(args: argparse.Namespace) -> int:
             plan_batch(settings.batch_tokens, length, args.nproc, settings.micro_batch)
         # By each alone, with fewer threads, another type might be chosen.
         with measured_for_all() if resumed is None else nullcontext():
-            return distributed.launch(args.nproc, args.argv)
+            return launch(args.nproc, args.argv)
 
     # A resumed run keeps its recipe under a name of no meaning: recipe.toml.
     name = resumed.dir.resolve().name if resumed is not None else recipe.name
@@ -100,8 +102,8 @@ def train(args: argparse.Namespace) -> int:
     for swap in recipe.swaps:
         say(swap)
     if is_first_process():
-        warn_if_too_large(recipe)
-    run = runner.resume(resumed) if resumed is not None else runner.train(recipe, out=args.out)
+        tell_before_training(load_plugins(args), recipe)
+    run = resume(resumed) if resumed is not None else train_recipe(recipe, out=args.out)
     if is_first_process():
         report(run)
     return 0
@@ -134,7 +136,7 @@ def opened(args: argparse.Namespace) -> tuple[Run | None, Recipe]:
     """The run to go on with, if that is asked for, and the recipe."""
     load_plugins(args)
 
-    from zoo.recipe.reader import load_recipe
+    from zoo.recipe.load import load_recipe
 
     if args.resume is None:
         return None, load_recipe(args.recipe, args.set)
@@ -175,7 +177,7 @@ def report(run: Run) -> None:
 def write_sample(run: Run, sample: str) -> Path:
     from zoo.storage.paths import write_atomically
 
-    path = run.dir / "samples" / f"{run.checkpoint.folder.name}.txt"
+    path = run.dir / SAMPLES / f"{run.checkpoint.folder.name}.txt"
     path.parent.mkdir(exist_ok=True)
     write_atomically(path, (sample + "\n").encode())
     return path

@@ -1,1 +1,4 @@
-"""Device, precision and compilation."""
+"""Device, precision, threads and compiling: how the machine computes, decided once.
+
+May import: errors, console, storage, parallel.
+"""

@@ -12,10 +12,10 @@ import importlib.util
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, cast
+from typing import Any, Literal, ParamSpec, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -24,9 +24,6 @@ from zoo.compute.device import operations_per_second
 from zoo.compute.matmul_bench import machine
 from zoo.errors import ZooError
 from zoo.storage.paths import cache_dir
-
-if TYPE_CHECKING:
-    from zoo.model.decoder import Decoder
 
 WORTH_SECONDS = 120.0
 """Compiling for the first time takes half a minute and saves a third of the time."""
@@ -79,8 +76,8 @@ def missing_compiler(device: torch.device) -> str | None:
     return None if any(name and shutil.which(name) for name in names) else "C++ compiler"
 
 
-def compile_model(model: Decoder, *, forgiving: bool) -> None:
-    """Has the blocks compiled when they are first called; kept in zoo's cache folder.
+def compile_blocks(blocks: Iterable[nn.Module], device: torch.device, *, forgiving: bool) -> None:
+    """Has a model's blocks compiled when they are first called; kept in zoo's cache folder.
 
     Blocks of the same kind share their code. ``forgiving``: what can't be compiled runs as it is.
     """
@@ -90,10 +87,10 @@ def compile_model(model: Decoder, *, forgiving: bool) -> None:
     functorch.autograd_cache_allow_custom_autograd_functions = True
     dynamo.recompile_limit = VARIANTS
     dynamo.suppress_errors = forgiving
-    if model.embedding.weight.device.type == "cpu":
+    if device.type == "cpu":
         remember_instructions()
-    for block in model.blocks:
-        cast("nn.Module", block).compile()
+    for block in blocks:
+        block.compile()
 
 
 def remember_instructions() -> None:
@@ -120,7 +117,7 @@ def remember_instructions() -> None:
 
 
 @contextmanager
-def as_written(model: Decoder) -> Iterator[None]:
+def as_written(model: nn.Module) -> Iterator[None]:
     """Inside, compiled blocks run as they are written."""
     calls = {module: call for module in model.modules() if (call := module._compiled_call_impl)}
     for module in calls:

@@ -1,1 +1,4 @@
-"""What a person reads on a terminal: progress, quoting for a shell. May import: errors."""
+"""What a person reads on a terminal: safe text, progress, quoting for a shell.
+
+May import nothing of zoo.
+"""

@@ -37,7 +37,7 @@ from zoo.storage.paths import cache_dir
 if TYPE_CHECKING:
     from zoo.catalog.component import Component
     from zoo.contracts import Corpus, Tokenizer
-    from zoo.recipe.reader import Recipe
+    from zoo.recipe.recipe import Recipe
 
 FORMAT = 1  # raise it whenever the same text would be stored otherwise
 

@@ -1,1 +1,4 @@
-"""Prefill, decode, sample and stream text from a trained model."""
+"""Text from a trained model: prefill, decode, sample, stream; and how well it predicts a text.
+
+May import: errors, contracts, storage, catalog, compute, model.
+"""

@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from zoo.api import make
+from zoo.catalog.component import find_component
+from zoo.catalog.plugins import registry
 from zoo.contracts import Make, Sampler, Tokenizer
 from zoo.errors import ZooError
 from zoo.generation.compiled_step import CompiledSteps
@@ -81,7 +82,7 @@ def chosen_samplers(
         if value is None:
             continue
         try:
-            asked[name] = make("sampler", name, **{option: value})
+            asked[name] = find_component(registry(), "sampler", name, {option: value})()
         except ZooError as error:
             raise ZooError(
                 f"{name} = {value!r}: {str(error).removeprefix(f'{option}: ')}"

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torch import Tensor, nn
 
-from zoo.contracts import Param
+from zoo.contracts import Param, ParamRule
 from zoo.model.decoder import Head
 from zoo.model.layers import Embedding, Linear
-
-if TYPE_CHECKING:
-    from zoo.recipe.sections import ParamRule
 
 
 def named_params(model: nn.Module, rules: Sequence[ParamRule] = ()) -> list[Param]:

@@ -16,18 +16,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from zoo.api import BYTES
 from zoo.catalog.component import ComponentError, components_in, noting_made
 from zoo.catalog.schema import At
-from zoo.contracts import Param
+from zoo.contracts import UNKNOWN_VOCAB, Param, RunInfo
 from zoo.errors import ZooError
 from zoo.model.param_groups import apply_rules, named_params
 from zoo.recipe.first_pass import Made, first_flaw, lacks, told_of, unheard
-from zoo.runs.run import RunInfo
 
 if TYPE_CHECKING:
     from zoo.model.decoder import Decoder
-    from zoo.recipe.reader import Recipe
+    from zoo.recipe.recipe import Recipe
 
 EXPECTED = (ZooError, ValueError, TypeError, ArithmeticError, RuntimeError, ImportError, OSError)
 """What a recipe's values may bring about; anything else is a bug and keeps its traceback."""
@@ -70,7 +68,7 @@ def dry_run(recipe: Recipe, refuse: Callable[[At, str], None]) -> None:
         if tokenizer is None:
             return
     with unchanged_randomness(), noting_made() as parts:
-        vocab_size = tokenizer.vocab_size or BYTES
+        vocab_size = tokenizer.vocab_size or UNKNOWN_VOCAB
         with torch.device("meta"):
             model = attempt(("model",), lambda: recipe.model(vocab_size, recipe.train.seed))
         fits = without_flaws(parts)

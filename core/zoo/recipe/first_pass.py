@@ -22,7 +22,7 @@ from zoo.model.decoder import Decoder, as_out
 from zoo.model.sequence import Seq
 
 if TYPE_CHECKING:
-    from zoo.recipe.reader import Recipe
+    from zoo.recipe.recipe import Recipe
 
 Made: TypeAlias = Sequence[tuple[Component, Any]]
 """Components, with what they made."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import tomli
 
 from zoo.console.shell import quoted
+from zoo.contracts.run_folder import RESOLVED, RUNS, is_run, run_of
 from zoo.errors import Problem, did_you_mean
 
 RECIPES = Path("recipes")
@@ -133,18 +134,11 @@ def folder_problem(path: Path) -> str:
 
 def told_of_run(path: Path) -> str:
     """What can be done with a run whose name stands where a recipe belongs; "" if it is none."""
-    from zoo.runs.listing import is_run, state_of
-    from zoo.runs.run import RUNS, run_of
-
     for run in map(run_of, (path, RUNS / path)):
         if is_run(run):
-            recipe = quoted(run / "resolved.toml")
-            if state_of(run).state == "finished":
-                return (
-                    f"{run} is a finished run; to train anew what it was, name its recipe, {recipe}"
-                )
             return (
-                f"{run} is a run: go on with it by `zoo train --resume {quoted(run)}`, "
-                f"or name its recipe, {recipe}"
+                f"{run} is a run: go on with it, unless it is finished, by `zoo train --resume "
+                f"{quoted(run)}`; to train anew what it was, name its recipe, "
+                f"{quoted(run / RESOLVED)}"
             )
     return ""

@@ -1,29 +1,25 @@
-"""A recipe: what to train, on what, how. Loaded from TOML with everything checked at once."""
+"""From a TOML document to a recipe, with every problem noted on the way."""
 
 from __future__ import annotations
 
 import functools
-import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import tomli_w
-
-import zoo
-from zoo.catalog.component import Component, Resolver, as_toml, components_in
+from zoo.catalog.component import Component, Resolver
 from zoo.catalog.entries import Entry, Plugin, Registry, read_entry
 from zoo.catalog.plugins import registry as default_registry
 from zoo.catalog.schema import At, show
 from zoo.catalog.signature import Option, read_signature
-from zoo.contracts import Make, Optimizer, Scheduler, Tokenizer, ref
-from zoo.errors import Problem, RecipeError, ZooError, did_you_mean
-from zoo.recipe.document import DEFAULT_NAMES, FORMAT, Node, override, parse, read_chain
+from zoo.catalog.version import zoo_version
+from zoo.contracts import Make, Optimizer, ParamRule, Scheduler, Tokenizer, ref
+from zoo.errors import Problem, RecipeError, did_you_mean
+from zoo.recipe.document import DEFAULT_NAMES, FORMAT, Node, parse
+from zoo.recipe.recipe import Recipe
 from zoo.recipe.sections import (
     DataOptions,
     GenerateOptions,
-    ParamRule,
     TrainOptions,
     batch_flaws,
     model_flaws,
@@ -31,8 +27,6 @@ from zoo.recipe.sections import (
     too_small,
     train_flaws,
 )
-from zoo.recipe.swaps import swaps
-from zoo.storage.paths import expanded
 
 CONTRACTS = {
     "tokenizer": Make[Tokenizer],
@@ -64,133 +58,8 @@ def sections() -> dict[str, Callable[..., Any]]:
 def decoder_entry() -> Entry:
     """The Decoder as a component, given ``vocab_size`` and ``seed``."""
     factory, offered = sections()["model"], ("vocab_size", "seed")
-    plugin = Plugin("zoo", zoo.__version__, builtin=True)
+    plugin = Plugin("zoo", zoo_version(), builtin=True)
     return read_entry("model", "decoder", factory, plugin, offered=offered)
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """A recipe whose every value was checked.
-
-    Attributes:
-        name: the file's name without its ending.
-        file, source: the file and its text, as written.
-        data, train, generate: the sections of that name, with every default filled in.
-        tokenizer, optimizer, scheduler: call them to make one; no scheduler is None.
-        model: ``recipe.model(vocab_size, seed)`` makes the Decoder.
-        params: multipliers for groups of parameters.
-        swaps: a line for each component that another took the place of, whose options went with it.
-    """
-
-    name: str
-    file: Path
-    source: str
-    data: DataOptions
-    tokenizer: Component
-    model: Component
-    optimizer: Component
-    scheduler: Component | None
-    train: TrainOptions
-    generate: GenerateOptions
-    params: tuple[ParamRule, ...] = ()
-    swaps: tuple[str, ...] = field(default=(), compare=False)
-
-    def __repr__(self) -> str:
-        return f"<Recipe {str(self.file)!r}, {self.total_steps:,} steps>"
-
-    @property
-    def total_steps(self) -> int:
-        """Number of updates of the run."""
-        return self.train.total_steps
-
-    @property
-    def components(self) -> list[Component]:
-        """All that it names, parts of parts included."""
-        parts = [self.tokenizer, self.model, self.optimizer, self.scheduler]
-        settings = [vars(section) for section in (self.data, self.train, self.generate)]
-        return components_in([*parts, *settings])
-
-    @property
-    def plugins(self) -> dict[str, str]:
-        """The plug-ins whose components are used, with their versions."""
-        return {plugin.owner: plugin.version for plugin in self._plugins()}
-
-    @property
-    def code(self) -> dict[str, str]:
-        """The plug-ins from outside whose components are used, with the digest of their source."""
-        return {plugin.owner: plugin.code for plugin in self._plugins() if plugin.code}
-
-    def _plugins(self) -> list[Plugin]:
-        used = {component.entry.plugin for component in self.components}
-        return sorted(used, key=lambda plugin: plugin.owner)
-
-    def resolved(self) -> dict[str, Any]:
-        """The recipe with every default written out: a recipe that trains the same model."""
-        return {
-            "zoo": FORMAT,
-            "data": as_toml(vars(self.data)),
-            "tokenizer": as_toml(self.tokenizer),
-            "model": as_toml(self.model.options),
-            "optimizer": as_toml(self.optimizer),
-            "scheduler": as_toml(self.scheduler),
-            "train": as_toml(vars(self.train)),
-            "generate": as_toml(vars(self.generate)),
-            "params": [as_toml(vars(rule)) for rule in self.params],
-        }
-
-    def to_toml(self) -> str:
-        """``resolved()`` as a file, which names the plug-ins and their versions."""
-        versions = ", ".join(f"{owner} {version}" for owner, version in self.plugins.items())
-        return (
-            f"# Every option written out; made with {versions}.\n{tomli_w.dumps(self.resolved())}"
-        )
-
-
-def load_recipe(
-    path: str | Path, overrides: Sequence[str] = (), registry: Registry | None = None
-) -> Recipe:
-    """Loads a recipe and checks all of it; parts are tried out without memory for their weights.
-
-    ``overrides`` are laid over the file, each as ``--set`` takes it; a string is a single one.
-
-    >>> recipe = load_recipe("recipes/smoke.toml", ["model.norm=layernorm", "train.steps=5"])
-    >>> recipe.model.options["norm"].name, recipe.total_steps
-    ('layernorm', 5)
-
-    Raises:
-        RecipeError: everything that is wrong, each with its file and line.
-    """
-    from zoo.recipe.dry_run import dry_run
-
-    file = expanded(path)
-    registry = registry or default_registry()
-    text, root = read_chain(file, registry.same)
-    problems: list[Problem] = []
-    for change in [overrides] if isinstance(overrides, str) else overrides:
-        try:
-            root = override(root, change, registry.same)
-        except RecipeError as error:
-            problems += error.problems
-    reader = _RecipeReader(root, registry, problems)
-    recipe = reader.read(file, text)
-    if recipe is not None:
-        recipe = replace(recipe, swaps=swaps(root, recipe.components))
-        dry_run(recipe, reader.refuse)
-    return _if_right(recipe, problems)
-
-
-def recipe_of(recipe: Recipe | str | os.PathLike[str]) -> Recipe:
-    """A recipe, or the one in a file.
-
-    Raises:
-        ZooError: neither.
-        RecipeError: everything that is wrong with the file.
-    """
-    if isinstance(recipe, Recipe):
-        return recipe
-    if isinstance(recipe, (str, os.PathLike)):
-        return load_recipe(Path(recipe))
-    raise ZooError(f"expected a recipe or the path of one, not {recipe!r}")
 
 
 def parse_recipe(text: str, file: Path, registry: Registry | None = None) -> Recipe:
@@ -200,33 +69,18 @@ def parse_recipe(text: str, file: Path, registry: Registry | None = None) -> Rec
         RecipeError: everything that is wrong, each with its file and line.
     """
     problems: list[Problem] = []
-    reader = _RecipeReader(parse(text, file), registry or default_registry(), problems)
-    return _if_right(reader.read(file, text), problems)
+    reader = RecipeReader(parse(text, file), registry or default_registry(), problems)
+    return if_right(reader.read(file, text), problems)
 
 
-def check(
-    path: str | Path, overrides: Sequence[str] = (), registry: Registry | None = None
-) -> list[Problem]:
-    """What is wrong with a recipe; nothing if it can be trained.
-
-    >>> [problem.path for problem in check("recipes/smoke.toml", ["model.norm=rmsnrom"])]
-    ['model.norm']
-    """
-    try:
-        load_recipe(path, overrides, registry)
-    except RecipeError as error:
-        return error.problems
-    return []
-
-
-def _if_right(recipe: Recipe | None, problems: list[Problem]) -> Recipe:
+def if_right(recipe: Recipe | None, problems: list[Problem]) -> Recipe:
     if recipe is None or problems:
         distinct = dict.fromkeys(problems)
         raise RecipeError(sorted(distinct, key=lambda problem: (problem.file, problem.line or 0)))
     return recipe
 
 
-class _RecipeReader:
+class RecipeReader:
     """Turns a document into a recipe, noting every problem on the way."""
 
     def __init__(self, root: Node, registry: Registry, problems: list[Problem]) -> None:

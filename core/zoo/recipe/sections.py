@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from zoo.contracts import Corpus, Make, Observer, Sampler, ref
+from zoo.contracts import Corpus, Make, Observer, ParamRule, Sampler, ref
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,26 +80,6 @@ class GenerateOptions:
 
     samplers: Sequence[Make[Sampler]] = (ref("temperature", value=0.8), ref("top_p", p=0.95))
     max_new_tokens: int | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class ParamRule:
-    """An entry of ``[[params]]``: multipliers for the parameters that it matches.
-
-    Where several rules match a parameter, their multipliers multiply.
-
-    Attributes:
-        role: parameters of this role.
-        name: parameters whose name matches this pattern, such as "blocks.*.attention.*"; beside a
-            role, both must match.
-        lr: multiplies the learning rate.
-        weight_decay: multiplies the weight decay.
-    """
-
-    role: Literal["embedding", "head", "matrix", "vector"] | None = None
-    name: str | None = None
-    lr: float = 1.0
-    weight_decay: float = 1.0
 
 
 AT_LEAST = {

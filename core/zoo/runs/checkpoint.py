@@ -24,15 +24,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from zoo.contracts.run_folder import LATEST, MANIFEST, MODEL, OPTIMIZER, RECIPE, STATE, TOKENIZER
 from zoo.errors import PluginError, ZooError
 from zoo.runs.manifest import (
     FORMAT,
-    MANIFEST,
-    MODEL,
-    OPTIMIZER,
-    RECIPE,
-    STATE,
-    TOKENIZER,
     Manifest,
     Stated,
     compare,
@@ -71,7 +66,6 @@ __all__ = [
     "verify",
 ]
 
-LATEST = "LATEST"
 
 LEAST_KEPT = 2  # whole checkpoints; were there one, nothing would be left when that is damaged
 LARGE = 1 << 28  # bytes of tensors that are read only after they are accounted for

@@ -10,14 +10,12 @@ from typing import TYPE_CHECKING, Any
 from zoo.catalog.plugins import plugin_flags
 from zoo.catalog.sources import digest
 from zoo.console.shell import quoted
+from zoo.contracts.run_folder import RECIPE, RESOLVED
 from zoo.errors import RecipeError, ZooError
 
 if TYPE_CHECKING:
-    from zoo.recipe.reader import Recipe
-    from zoo.runs.run import Run
-
-WRITTEN, RESOLVED = "recipe.toml", "resolved.toml"
-"""Copies of the recipe in the folder of a run, for people: training goes by its checkpoints'."""
+    from zoo.recipe.recipe import Recipe
+    from zoo.runs.saved import SavedRun
 
 
 def anew(run: Path, changes: Sequence[str] = ("PATH=VALUE",)) -> str:
@@ -39,7 +37,7 @@ def finished(run: Path, recipe: Recipe) -> str:
 
 
 @contextmanager
-def as_it_was(run: Run | None) -> Iterator[None]:
+def as_it_was(run: SavedRun | None) -> Iterator[None]:
     """Inside, a refusal that asks for another recipe tells a resumed run what can be done instead.
 
     ``run`` is None for a new one, whose recipe can be changed.
@@ -64,7 +62,7 @@ def digests(copies: Mapping[str, bytes]) -> dict[str, str]:
 def copies_in(run: Path) -> dict[str, bytes]:
     """The copies of the recipe that are in a run's folder now."""
     found = {}
-    for name in (WRITTEN, RESOLVED):
+    for name in (RECIPE, RESOLVED):
         with suppress(OSError):
             found[name] = (run / name).read_bytes()
     return found

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from zoo.contracts.run_folder import CHECKPOINTS, LOCK, METRICS, RUNS, SUMMARY, is_run
 from zoo.errors import ZooError
 from zoo.runs import checkpoint
-from zoo.runs.metrics import METRICS, lines_in, read_table, record_of
-from zoo.runs.run import LOCK, RUNS, SUMMARY
+from zoo.runs.metrics import lines_in, read_table, record_of
 from zoo.runs.train_state import COUNT, LINE, Rule, is_number, shown
 from zoo.storage.lock import owner_of
 
@@ -78,13 +78,6 @@ def runs(dir: str | Path = RUNS) -> list[RunState]:
     return [state for _, state in sorted(states, key=lambda each: each[0])]
 
 
-def is_run(path: Path) -> bool:
-    """Whether this is the folder of a run."""
-    return path.is_dir() and any(
-        (path / name).exists() for name in ("resolved.toml", "checkpoints", SUMMARY)
-    )
-
-
 def last_written(path: Path) -> float:
     times = [path.stat().st_mtime]
     for file in path.iterdir():
@@ -98,7 +91,7 @@ def state_of(run: Path) -> RunState:
     problems: list[str] = []
     told = summary_of(run, problems)
     owner = owner_of(run / LOCK)
-    saved = checkpoint.all_in(run / "checkpoints")
+    saved = checkpoint.all_in(run / CHECKPOINTS)
     step = (checkpoint.step_of(saved[-1]) or 0) if saved else 0
     if owner is not None:
         state = "running"
@@ -180,7 +173,7 @@ def size_of(path: Path) -> int:
 
 def check(run: Path) -> Iterator[tuple[Path, ZooError | None]]:
     """Verifies every checkpoint of a run; yields each with what is wrong with it, if anything."""
-    for folder in checkpoint.all_in(run / "checkpoints"):
+    for folder in checkpoint.all_in(run / CHECKPOINTS):
         try:
             checkpoint.verify(folder)
         except (ZooError, OSError) as error:

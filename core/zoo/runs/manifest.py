@@ -13,16 +13,11 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, NamedTuple
 
+from zoo.contracts.run_folder import MANIFEST, MODEL, OPTIMIZER, RECIPE, STATE, TOKENIZER
 from zoo.errors import ZooError
 from zoo.storage.paths import open_regular
 
 FORMAT = 1
-MODEL = "model.safetensors"
-OPTIMIZER = "optimizer.safetensors"
-STATE = "state.json"
-RECIPE = "recipe.toml"
-TOKENIZER = "tokenizer"
-MANIFEST = "manifest.json"
 
 LARGEST_TEXT = 1 << 24  # bytes of a manifest or a state; a forged one shall not fill the memory
 LARGEST_RECIPE = 1 << 20

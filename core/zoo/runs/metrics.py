@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from zoo.contracts.run_folder import METRICS
 from zoo.storage.paths import open_regular
 
-METRICS = "metrics.jsonl"  # a record a line
 LONGEST_LINE = 1 << 20  # bytes
 LARGEST_TABLE = 1 << 24
 

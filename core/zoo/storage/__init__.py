@@ -1,1 +1,4 @@
-"""Whole files and folders on disk, locks, the cache folder, tensors in files: nothing of what a run means."""
+"""Whole files and folders, locks, the cache folder, tensors in files.
+
+Nothing of what a run or a recipe means. May import: errors, console.
+"""

@@ -57,8 +57,9 @@ def resumed_folder(folder: Path) -> Iterator[Path]:
     """Like ``whole_folder``, but what stays unfinished is there to go on with next time.
 
     The hidden folder's name comes of ``folder``'s, so only one process may be at it (see
-    ``zoo.storage.lock``). At the end it takes the place of ``folder``, where there is one. After an error
-    it stays as it is; a week after its last write, a later call for another folder removes it.
+    ``zoo.storage.lock``). At the end it takes the place of ``folder``, where there is one. After an
+    error it stays as it is; a week after its last write, a later call for another folder removes
+    it.
     """
     make_folder(folder.parent)
     unfinished = folder.parent / f"{UNFINISHED}{folder.name}"

@@ -11,11 +11,11 @@ from typing import Any
 
 import torch
 
-from zoo.api import build
+from zoo.api.make import build
 from zoo.catalog.component import Component
+from zoo.contracts import RunInfo
 from zoo.recipe.first_pass import EVENTS
-from zoo.recipe.reader import load_recipe
-from zoo.runs.run import RunInfo
+from zoo.recipe.load import load_recipe
 from zoo.testing.compare import Complaints, luck
 
 TOTAL = 20

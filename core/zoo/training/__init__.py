@@ -1,1 +1,4 @@
-"""A step, an evaluation, the loop, and how a run starts or resumes."""
+"""A step, an evaluation, the loop, and how a run starts or goes on.
+
+May import: what stands before it; not generation.
+"""

@@ -12,20 +12,20 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-import zoo
 from zoo.catalog.sources import digest_of_module
+from zoo.catalog.version import zoo_version
 from zoo.errors import ZooError
 from zoo.parallel.group import Group, naming_the_lost
 
 if TYPE_CHECKING:
-    from zoo.recipe.reader import Recipe
-    from zoo.runs.run import Run
+    from zoo.recipe.recipe import Recipe
+    from zoo.runs.saved import SavedRun
     from zoo.training.trainer import Trainer
 
 MOST_TOLD = 5  # differences
 
 
-def check_started_alike(group: Group, recipe: Recipe, resumed: Run | None) -> None:
+def check_started_alike(group: Group, recipe: Recipe, resumed: SavedRun | None) -> None:
     """Compares recipe, code and checkpoint, before any of them costs time.
 
     Raises:
@@ -33,7 +33,7 @@ def check_started_alike(group: Group, recipe: Recipe, resumed: Run | None) -> No
     """
     if group.world == 1:
         return
-    facts: dict[str, Any] = {"zoo": f"{zoo.__version__}, code {digest_of_module('zoo')}"}
+    facts: dict[str, Any] = {"zoo": f"{zoo_version()}, code {digest_of_module('zoo')}"}
     plugins = {component.entry.plugin for component in recipe.components}
     for plugin in sorted(plugins, key=lambda each: (each.owner, each.module)):
         code = plugin.code or digest_of_module(plugin.module)

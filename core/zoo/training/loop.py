@@ -13,16 +13,18 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-import zoo
 from zoo.catalog.plugins import plugin_flags
+from zoo.catalog.version import zoo_version
 from zoo.console.shell import quoted
+from zoo.contracts import RunInfo
+from zoo.contracts.run_folder import CHECKPOINTS, RECIPE, RESOLVED, RUN_INFO, SUMMARY
 from zoo.errors import ZooError
 from zoo.parallel.group import naming_the_lost
 from zoo.parallel.interrupts import Interrupted, Interrupts
 from zoo.runs import checkpoint
-from zoo.runs.kept_recipe import RESOLVED, WRITTEN, digests, digests_at_the_start, told_of_edits
+from zoo.runs.kept_recipe import digests, digests_at_the_start, told_of_edits
 from zoo.runs.metrics import speakable, table_in
-from zoo.runs.run import RUN_INFO, SUMMARY, Run, RunInfo, open_run
+from zoo.runs.saved import SavedRun, open_saved
 from zoo.runs.train_state import TrainState
 from zoo.storage.paths import overwrite, write_atomically
 from zoo.training.clock import Clock
@@ -31,7 +33,7 @@ from zoo.training.trainer import Trainer
 if TYPE_CHECKING:
     from zoo.contracts import Observer
     from zoo.data.prepare import TokenData
-    from zoo.recipe.reader import Recipe
+    from zoo.recipe.recipe import Recipe
     from zoo.storage.lock import Lock
 
 LOSSY = (
@@ -169,7 +171,7 @@ class Session:
 
     def how_to_resume(self) -> str:
         """What to say after an interrupt: from which step the run can go on, and how."""
-        saved = checkpoint.all_in(self.dir / "checkpoints")
+        saved = checkpoint.all_in(self.dir / CHECKPOINTS)
         if not saved:
             return f"{self.dir} has no checkpoint yet"
         world = self.info.world
@@ -202,7 +204,7 @@ class Session:
 
     def save_here(self, *, needed: bool) -> None:
         self.notify("phase_changed", "saving")
-        checkpoints = self.dir / "checkpoints"
+        checkpoints = self.dir / CHECKPOINTS
         best = self.best_now()
         try:
             path = self.write_checkpoint(checkpoints, best)
@@ -311,7 +313,7 @@ class Session:
         """run.json, which says first whose run this is, and the recipe as written and resolved."""
         self.check_folder()
         about: dict[str, Any] = {
-            "zoo": zoo.__version__,
+            "zoo": zoo_version(),
             "torch": torch.__version__,
             "python": platform.python_version(),
             "platform": platform.platform(),
@@ -333,7 +335,7 @@ class Session:
             about["recipe_files"] = digests_at_the_start(self.dir, before, self.recipe)
             self.warn_of_changes(before, about)
         else:
-            copies[WRITTEN] = self.recipe.source.encode()
+            copies[RECIPE] = self.recipe.source.encode()
             copies[RESOLVED] = self.recipe.to_toml().encode()
             about["recipe_files"] = digests(copies)
         write_atomically(self.dir / RUN_INFO, (json.dumps(about, indent=2) + "\n").encode())
@@ -365,10 +367,10 @@ class Session:
             except OSError:
                 raise error from None
 
-    def run(self) -> Run:
+    def run(self) -> SavedRun:
         """The finished run, opened where it was written; other machines may not see its folder."""
         self.trainer.group.wait()
-        opened = open_run(self.dir) if self.first else Run(self.dir)
+        opened = open_saved(self.dir) if self.first else SavedRun(self.dir)
         opened.summary = self.summary("finished")
         opened.recipe = self.recipe  # which knows its registry
         return opened

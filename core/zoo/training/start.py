@@ -14,55 +14,35 @@ from zoo.compute.device import choose_device, choose_precision, prepare_device
 from zoo.compute.matmul_bench import THREADS
 from zoo.console.shell import quoted
 from zoo.console.terminal import say
+from zoo.contracts.run_folder import CHECKPOINTS, LOCK
 from zoo.data.prepare import TokenData, open_prepared, prepare
 from zoo.errors import ZooError
 from zoo.parallel.group import Group, process_group
 from zoo.parallel.interrupts import Interrupts
-from zoo.parallel.launcher import is_first_process
-from zoo.recipe.reader import Recipe, recipe_of
+from zoo.recipe.recipe import Recipe
 from zoo.runs import checkpoint
-from zoo.runs.kept_recipe import as_it_was, finished
-from zoo.runs.run import LOCK, Run, new_run_dir, open_run, refuse_used, run_of_launch
+from zoo.runs.kept_recipe import as_it_was
+from zoo.runs.places import new_run_dir, refuse_used, run_of_launch
+from zoo.runs.saved import SavedRun, open_saved
 from zoo.storage.lock import Lock, only_this
-from zoo.storage.paths import expanded
 from zoo.training.alike import check_ready_alike, check_started_alike
 from zoo.training.loop import Session
 from zoo.training.trainer import Trainer
 
 
-def train(recipe: Recipe | str | Path, *, out: str | Path | None = None) -> Run:
-    """Trains what a recipe, or the file of one, describes.
-
-    The run goes to ``out``, else to ``runs/<recipe>-<number>``.
+def start(recipe: Recipe, *, out: Path | None = None, resumed: SavedRun | None = None) -> SavedRun:
+    """Trains a recipe in a new run, or goes on with one that was opened, to the end.
 
     Raises:
-        RecipeError: everything that is wrong with the file.
         ZooError: what the recipe asks for can't be had here, or the loss is no longer finite.
         Interrupted: after Ctrl-C or SIGTERM; the run was saved.
     """
-    recipe = recipe_of(recipe)
-    return _run(recipe, out=expanded(out) if out is not None else None, resumed=None)
-
-
-def resume(run: str | Path | Run) -> Run:
-    """Goes on with a run from its newest checkpoint, as if it had never stopped.
-
-    It keeps its recipe. Says so of one that is finished, as nothing is left to train then.
-    """
-    resumed = run if isinstance(run, Run) else open_run(run, resumable=True)
-    resumed.check_shapes()
-    if is_first_process() and resumed.checkpoint.step >= resumed.recipe.total_steps:
-        say(finished(resumed.dir, resumed.recipe))
-    return _run(resumed.recipe, out=None, resumed=resumed)
-
-
-def _run(recipe: Recipe, *, out: Path | None, resumed: Run | None) -> Run:
     with as_it_was(resumed):
         device = choose_device(recipe.train.device)
     prepare_device(device)
     with Interrupts() as interrupts, process_group(device) as group, ExitStack() as held:
         if resumed is None and (begun := saved_by_launch(group, out)) is not None:
-            resumed = open_run(begun, resumable=True)
+            resumed = open_saved(begun, resumable=True)
             resumed.check_shapes()
             recipe = resumed.recipe
         kept = resumed.checkpoint.state if resumed is not None else None
@@ -141,7 +121,7 @@ def trainer_for(
     return trainer
 
 
-def _prepare(recipe: Recipe, group: Group, resumed: Run | None) -> TokenData:
+def _prepare(recipe: Recipe, group: Group, resumed: SavedRun | None) -> TokenData:
     """The tokens, prepared by the first rank and opened by the others; a resumed run's own ones."""
     key = resumed.checkpoint.state.data if resumed is not None else None
     if group.is_first:
@@ -155,7 +135,7 @@ def _prepare(recipe: Recipe, group: Group, resumed: Run | None) -> TokenData:
 def saved_by_launch(group: Group, out: Path | None) -> Path | None:
     """The run that an earlier attempt of this launch has saved, so that all go on with it."""
     begun = run_of_launch(group.launch, out) if group.is_first else None
-    saved = begun is not None and checkpoint.all_in(begun / "checkpoints")
+    saved = begun is not None and checkpoint.all_in(begun / CHECKPOINTS)
     found: Path | None = group.from_first(begun if saved else None)
     return found
 
@@ -173,14 +153,14 @@ def claimed_run_dir(
     return lock
 
 
-def leave_behind_later(run: Run) -> None:
+def leave_behind_later(run: SavedRun) -> None:
     """Sets aside the checkpoints after the one that is resumed, which are damaged.
 
     Raises:
         ZooError: one is whole, so going on from here would lose it.
     """
     saved = run.checkpoint
-    for folder in checkpoint.all_in(run.dir / "checkpoints"):
+    for folder in checkpoint.all_in(run.dir / CHECKPOINTS):
         if folder == saved.folder or (checkpoint.step_of(folder) or 0) < saved.step:
             continue
         try:
@@ -195,7 +175,7 @@ def leave_behind_later(run: Run) -> None:
             )
 
 
-def restore(trainer: Trainer, run: Run) -> None:
+def restore(trainer: Trainer, run: SavedRun) -> None:
     """Puts a checkpoint's weights, optimizer state and step into a fresh trainer."""
     saved = run.checkpoint
     trainer.model.load_state_dict(saved.model)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 from torch.nn.parallel import DistributedDataParallel
 
-from zoo.compute.compiling import as_written, compile_model, compiling
+from zoo.compute.compiling import as_written, compile_blocks, compiling
 from zoo.compute.device import autocast
 from zoo.data import batches as token_data
 from zoo.errors import ZooError
@@ -27,7 +27,7 @@ from zoo.parallel.group import Group
 
 if TYPE_CHECKING:
     from zoo.data.prepare import TokenData
-    from zoo.recipe.reader import Recipe
+    from zoo.recipe.recipe import Recipe
 
 # Tokens that one process puts through the model at once, unless the recipe says otherwise.
 MICRO_BATCH_TOKENS = 16_384
@@ -128,7 +128,7 @@ class Trainer:
 
         What can't be compiled runs as it is written, or raises where that isn't to be forgiven.
         """
-        compile_model(self.model, forgiving=forgiving)
+        compile_blocks(self.model.blocks, self.device, forgiving=forgiving)
         self.compiled = True
 
     @property

@@ -104,3 +104,14 @@ class ReGLU(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         gate, up = x.chunk(2, dim=-1)
         return relu(gate) * up
+
+
+COMPONENTS = {
+    "swiglu": SwiGLU,
+    "geglu": GEGLU,
+    "reglu": ReGLU,
+    "silu": SiLU,
+    "gelu": GELU,
+    "relu": ReLU,
+    "relu2": ReLU2,
+}

@@ -53,3 +53,6 @@ def default_d_ff(d_model: int, fan_in: int) -> int:
     """
     blocks = -(-8 * d_model // (3 * 64)) if fan_in == 2 else -(-4 * d_model // 64)
     return 64 * blocks
+
+
+COMPONENTS = {"mlp": MLP}

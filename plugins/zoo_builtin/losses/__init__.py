@@ -140,3 +140,6 @@ class ChunkedSums(torch.autograd.Function):
         d_rows, *d_weights = ctx.saved_tensors
         scaled = [(d_total * d).to(kind) for d, kind in zip(d_weights, ctx.types, strict=True)]
         return None, None, None, d_total.to(d_rows.dtype) * d_rows, *scaled
+
+
+COMPONENTS = {"cross_entropy": CrossEntropy}

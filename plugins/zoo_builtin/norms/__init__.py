@@ -69,3 +69,6 @@ def checked_eps(eps: float) -> float:
             "vector of zeros is divided by its root"
         )
     return eps
+
+
+COMPONENTS = {"rmsnorm": RMSNorm, "layernorm": LayerNorm, "none": NoNorm}

@@ -7,4 +7,6 @@ from zoo_builtin.observers.jsonl import JSONL
 from zoo_builtin.observers.plot import Plot
 from zoo_builtin.observers.tensorboard import TensorBoard
 
-__all__ = ["JSONL", "Console", "Plot", "TensorBoard"]
+COMPONENTS = {"console": Console, "jsonl": JSONL, "plot": Plot, "tensorboard": TensorBoard}
+
+__all__ = ["COMPONENTS", "JSONL", "Console", "Plot", "TensorBoard"]

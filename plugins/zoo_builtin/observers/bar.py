@@ -25,7 +25,7 @@ from rich.text import Text
 from zoo.console.terminal import on_one_line
 
 if TYPE_CHECKING:
-    from zoo.runs.run import RunInfo
+    from zoo.contracts import RunInfo
 
 LONGEST_PHASE = len("evaluating")
 ROOM_FOR_ECHO = 4  # columns; "^C" at the very end would begin a line that is never drawn over

@@ -11,7 +11,7 @@ from zoo.console.progress import duration
 from zoo.console.terminal import say
 
 if TYPE_CHECKING:
-    from zoo.runs.run import RunInfo
+    from zoo.contracts import RunInfo
 
 
 class Console:

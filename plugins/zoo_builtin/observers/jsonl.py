@@ -9,11 +9,12 @@ from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.runs.metrics import METRICS, lines_in, record_of, speakable
+from zoo.contracts.run_folder import METRICS
+from zoo.runs.metrics import lines_in, record_of, speakable
 from zoo.storage.paths import write_atomically
 
 if TYPE_CHECKING:
-    from zoo.runs.run import RunInfo
+    from zoo.contracts import RunInfo
 
 
 class JSONL:

@@ -8,12 +8,13 @@ from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.console.pictures import canvas, save
-from zoo.runs.metrics import METRICS, records_in
+from zoo.contracts.run_folder import METRICS
+from zoo.runs.metrics import records_in
 from zoo.runs.train_state import is_number
+from zoo.storage.pictures import canvas, save
 
 if TYPE_CHECKING:
-    from zoo.runs.run import RunInfo
+    from zoo.contracts import RunInfo
 
 LR_POINTS = 2000  # more than a picture has columns of pixels
 SMOOTHING = 0.02  # of all values, on either side of the one that is smoothed

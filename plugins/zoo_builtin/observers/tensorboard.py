@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from zoo.errors import ZooError
 
 if TYPE_CHECKING:
-    from zoo.runs.run import RunInfo
+    from zoo.contracts import RunInfo
 
 
 class TensorBoard:

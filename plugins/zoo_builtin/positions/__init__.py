@@ -169,3 +169,12 @@ def checked_base(base: float) -> float:
     if base <= 1:
         raise ValueError(f"base must be larger than 1, not {base}: wavelengths grow by its powers")
     return base
+
+
+COMPONENTS = {
+    "rope": RoPE,
+    "learned": Learned,
+    "sinusoidal": Sinusoidal,
+    "alibi": ALiBi,
+    "none": NoPosition,
+}

@@ -131,3 +131,13 @@ def only_best(logits: Tensor) -> Tensor:
     """−∞ everywhere but at the greatest logit of each row."""
     best, ids = logits.max(-1, keepdim=True)
     return torch.full_like(logits, EXCLUDED).scatter(-1, ids, best)
+
+
+COMPONENTS = {
+    "greedy": Greedy,
+    "temperature": Temperature,
+    "top_k": TopK,
+    "top_p": TopP,
+    "min_p": MinP,
+    "repetition_penalty": RepetitionPenalty,
+}

@@ -186,3 +186,12 @@ def ratio(min_ratio: float) -> float:
     if not 0 <= min_ratio <= 1:
         raise ValueError(f"min_ratio must lie between 0 and 1, not be {min_ratio}")
     return min_ratio
+
+
+COMPONENTS = {
+    "cosine": Cosine,
+    "linear": Linear,
+    "constant": Constant,
+    "wsd": WSD,
+    "inverse_sqrt": InverseSqrt,
+}

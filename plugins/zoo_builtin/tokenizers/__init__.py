@@ -8,4 +8,12 @@ from zoo_builtin.tokenizers.char import Char
 from zoo_builtin.tokenizers.reference import BPEReference
 from zoo_builtin.tokenizers.unigram import Unigram
 
-__all__ = ["BPE", "BPEReference", "Byte", "Char", "Unigram"]
+COMPONENTS = {
+    "bpe": BPE,
+    "bpe_reference": BPEReference,
+    "unigram": Unigram,
+    "byte": Byte,
+    "char": Char,
+}
+
+__all__ = ["BPE", "COMPONENTS", "BPEReference", "Byte", "Char", "Unigram"]

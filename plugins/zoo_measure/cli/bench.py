@@ -55,7 +55,7 @@ def add_arguments(parser: Parser) -> None:
 def run(args: argparse.Namespace) -> None:
     load_plugins(args)
 
-    from zoo.recipe.reader import load_recipe
+    from zoo.recipe.load import load_recipe
 
     recipe = load_recipe(args.recipe, args.set)
     changed = load_recipe(args.recipe, [*args.set, *args.compare]) if args.compare else None

@@ -22,7 +22,7 @@ from zoo.cli.text import count, for_reader, percent, table
 
 if TYPE_CHECKING:
     from zoo.data.prepare import TokenData
-    from zoo.recipe.reader import Recipe
+    from zoo.recipe.recipe import Recipe
     from zoo_measure.data_report import Report
 
 USAGE = "prepare | inspect RECIPE [options]"
@@ -68,7 +68,7 @@ def prepared(args: argparse.Namespace) -> tuple[Recipe, TokenData]:
     load_plugins(args)
 
     from zoo.data.prepare import prepare
-    from zoo.recipe.reader import load_recipe
+    from zoo.recipe.load import load_recipe
 
     recipe = load_recipe(args.recipe, args.set)
     return recipe, prepare(recipe)

@@ -47,7 +47,7 @@ def add_arguments(parser: Parser) -> None:
 def run(args: argparse.Namespace) -> None:
     load_plugins(args)
 
-    from zoo.recipe.reader import load_recipe
+    from zoo.recipe.load import load_recipe
 
     recipe = load_recipe(args.recipe, args.set)
 

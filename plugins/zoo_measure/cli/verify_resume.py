@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
         raise ZooError("zoo verify-resume kills process groups, which only POSIX systems have")
     load_plugins(args)
 
-    from zoo.recipe.reader import load_recipe
+    from zoo.recipe.load import load_recipe
     from zoo_measure.verify_resume import STEPS_A_KILL, Trial
 
     steps = args.steps or STEPS_A_KILL * (1 + args.kills)

@@ -7,6 +7,7 @@ from importlib import import_module
 from zoo.cli.arguments import Command, Parser, add_commands
 
 COMMANDS = ("train", "encode", "decode", "show", "inspect", "compare", "export")
+MODULES = {**{name: name for name in COMMANDS}, "inspect": "inspect_"}  # not the library's
 
 USAGE = "train | encode | decode | show …"
 EXAMPLES = """\
@@ -21,9 +22,5 @@ examples:
 
 
 def add_arguments(parser: Parser) -> None:
-    modules = {name: import_module(f"zoo_tokenizers.cli.{name}") for name in COMMANDS}
-    commands = {
-        name: Command((m.__doc__ or "").strip(), m.USAGE, m.add_arguments, m.EXAMPLES)
-        for name, m in modules.items()
-    }
-    add_commands(parser, commands)
+    modules = {name: import_module(f"zoo_tokenizers.cli.{MODULES[name]}") for name in COMMANDS}
+    add_commands(parser, {name: Command.of(module) for name, module in modules.items()})

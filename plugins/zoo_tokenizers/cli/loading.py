@@ -110,7 +110,7 @@ def load_with(path: str, options: Mapping[str, Any]) -> Any:
             raise ZooError(f"{path}: this tokenizer is complete and takes no {', '.join(options)}")
         return load_tiktoken(path.removeprefix(TIKTOKEN))
 
-    from zoo.api import load_tokenizer
+    from zoo.api.tokenizers import load_tokenizer
 
     return load_tokenizer(path, **options)
 

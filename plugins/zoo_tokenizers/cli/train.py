@@ -105,7 +105,8 @@ def run(args: argparse.Namespace) -> None:
         raise ZooError(f"{args.out}: exists already; choose another --out")
     load_plugins(args)
 
-    from zoo.api import make, save_tokenizer
+    from zoo.api.make import make
+    from zoo.api.tokenizers import save_tokenizer
     from zoo.storage.folders import check_place, whole_folder
 
     try:

@@ -1,0 +1,155 @@
+"""A run that was trained, and what can be done with it: generate, score, read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zoo.errors import ZooError
+from zoo.runs.saved import SavedRun, open_saved
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from zoo.contracts import Sampler
+    from zoo.generation.compiled_step import CompiledSteps
+    from zoo.generation.scoring import TextLoss
+    from zoo.model.decoder import Decoder
+
+
+class Run(SavedRun):
+    """A run directory, opened. ``zoo.open_run(path)`` makes one.
+
+    Raises:
+        ZooError: no run or no checkpoint there.
+    """
+
+    @classmethod
+    def of(cls, saved: SavedRun) -> Run:
+        """The same run, with all that can be done with it."""
+        run = cls(saved.dir)
+        vars(run).update(vars(saved))  # what was read already
+        return run
+
+    @cached_property
+    def model(self) -> Decoder:
+        """The trained model, on the CPU, in evaluation mode."""
+        import torch
+
+        return self.model_in(torch.float32)
+
+    @cached_property
+    def decoder(self) -> Decoder:
+        """The model as it generates: in bfloat16 if it may be and that is faster here."""
+        import torch
+
+        from zoo.compute.device import choose_precision
+
+        asked = self.recipe.train.precision
+        if asked == "auto" and self.checkpoint.state.precision == "float32":
+            asked = "float32"  # what training found
+        precision = choose_precision(asked, torch.device("cpu"))
+        return self.model_in(torch.bfloat16) if precision == "bfloat16" else self.model
+
+    @cached_property
+    def steps(self) -> CompiledSteps:
+        """The decoder's steps as compiled code, where there is some on disk."""
+        from zoo.generation.compiled_step import CompiledSteps
+
+        return CompiledSteps(self.decoder, self.checkpoint.digest)
+
+    def model_in(self, dtype: torch.dtype) -> Decoder:
+        """The trained model with weights of this type."""
+        from zoo.generation.weights import load_weights
+        from zoo.model.layers import undrawn
+
+        self.check_shapes()
+        with undrawn():
+            model: Decoder = self.recipe.model(self.tokenizer.vocab_size, self.recipe.train.seed)
+        return load_weights(model, self.checkpoint.model, dtype)
+
+    def logits(self, ids: Any) -> Tensor:
+        """The model's float32 logits, (T, vocab_size) or (B, T, vocab_size), on the CPU.
+
+        ``ids`` are those of a text, (T,), or of several, (B, T): a list, an array or a tensor.
+        Nothing is put before them; documents of the training text begin after ``tokenizer.eot``.
+
+        Raises:
+            ZooError: no ids of the vocabulary, or more than the context holds.
+        """
+        from zoo.generation.scoring import logits
+
+        return logits(self.model, ids)
+
+    def loss(self, text: str) -> TextLoss:
+        """How well the model predicts a text: −log p of every token, their mean, bits per byte.
+
+        Raises:
+            ZooError: a text of no tokens, or one that can't be encoded.
+        """
+        from zoo.generation.scoring import text_loss
+
+        return text_loss(self.model, self.tokenizer, text)
+
+    def generate(self, prompt: str = "", **options: Any) -> str:
+        """The prompt continued; options as for ``stream``."""
+        return prompt + "".join(text for _, text in self.stream([prompt], **options))
+
+    def stream(
+        self,
+        prompts: str | Sequence[str],
+        *,
+        temperature: float | None = None,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        samplers: Sequence[Sampler] | None = None,
+        max_new_tokens: int | None = None,
+        seed: int = 0,
+        stop: str | Sequence[str] = (),
+    ) -> Iterator[tuple[int, str]]:
+        """Continues a prompt, or several as one batch, yielding (row, new text).
+
+        ``temperature``, ``top_k`` and ``top_p`` change the chain of samplers of the recipe's
+        ``[generate]`` as the command's flags do; ``samplers`` is a whole chain instead.
+        ``max_new_tokens`` defaults to the recipe's number. Text ends before a ``stop``, or the
+        first of several.
+
+        Raises:
+            ZooError: options that don't fit, or a prompt that can't be encoded.
+        """
+        from zoo.generation.generate import DEFAULT_NEW_TOKENS, chosen_samplers, stream
+
+        settings = self.recipe.generate
+        words = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
+        if samplers is not None and any(value is not None for value in words.values()):
+            raise ZooError("samplers is a whole chain: put temperature, top_k and top_p into it")
+        return stream(
+            self.decoder,
+            self.tokenizer,
+            [prompts] if isinstance(prompts, str) else prompts,
+            chosen_samplers(settings.samplers, words) if samplers is None else samplers,
+            max_new_tokens=(
+                settings.max_new_tokens or DEFAULT_NEW_TOKENS
+                if max_new_tokens is None
+                else max_new_tokens
+            ),
+            seed=seed,
+            stop=[stop] if isinstance(stop, str) else stop,
+            steps=self.steps,
+        )
+
+
+def open_run(path: str | Path | None = None, *, resumable: bool = False) -> Run:
+    """Opens a run, or one checkpoint of it; the newest run under ``runs/`` where no path is given.
+
+    A path may leave out ``runs/``. The checkpoint is the newest whole one, in which the optimizer's
+    state is looked at only if training shall be ``resumable``. Needs no torch.
+
+    Raises:
+        ZooError: no run or no checkpoint there.
+    """
+    saved = open_saved(path, resumable=resumable)
+    return Run.of(saved)

@@ -1,0 +1,12 @@
+"""The version of zoo that runs."""
+
+from __future__ import annotations
+
+import functools
+
+
+@functools.cache
+def zoo_version() -> str:
+    from importlib.metadata import version  # slow to import, and `zoo --help` needs it not
+
+    return version("zoo-lm")

@@ -1,0 +1,101 @@
+"""The kinds of component that a model is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from zoo.contracts.host import Head, Out, Seq
+
+
+class Norm(Protocol):
+    """Normalises the last dimension: (…, dim) -> (…, dim)."""
+
+    def __call__(self, x: Tensor) -> Tensor: ...
+
+
+class Activation(Protocol):
+    """(…, fan_in · h) -> (…, h). A gated one has fan_in 2: blocks side by side, gate first."""
+
+    fan_in: int
+
+    def __call__(self, x: Tensor) -> Tensor: ...
+
+
+class Position(Protocol):
+    """Tells tokens where they stand, by any of three methods; ``acts_on`` says which.
+
+    "embedding": ``add(x_BTD, pos)`` -> (B, T, d_model);
+    "qk": ``rotate(x_BHTD, seq, key)`` -> (B, H, T, head_dim);
+    "scores": ``bias(q_pos, k_pos)`` -> (B|1, n_heads, T, S), finite for every pair.
+
+    ``limit`` is the number of positions that training teaches it, None where texts may go on beyond
+    max_seq_len, as where distance alone matters. At a limit, generating reads the last part of the
+    text anew, from position 0.
+
+    ``prepare(seq)`` is optional: called once a forward, before the layers, for what ``seq.once`` is
+    to keep for all of them, so that the first layer does nothing that the others don't.
+    """
+
+    acts_on: frozenset[str]
+    limit: int | None
+
+
+class Attention(Protocol):
+    """The part of a block that mixes tokens.
+
+    ``accepts`` names what it lets a position act on ("qk", "scores"); "embedding" concerns no
+    attention. ``new_cache`` makes the decoding state, a plain dict of tensors, batch first, which
+    ``forward`` updates in place; a cache of ``max_len`` columns must serve any number of tokens by
+    forgetting the oldest, and a new one stands for any number of columns of padding: the first call
+    may have ``seq.start`` above 0. ``zoo.authoring`` has one: ``key_value_cache`` makes a ring
+    buffer, and ``extend(cache, k, v, seq)`` returns all keys and values to look at, with their
+    positions.
+
+    ``seq`` says where the tokens of this call stand::
+
+        pos                      (B|1, T) position of each token, −1 for left padding
+        start                    columns that earlier calls have put into the cache
+        ragged                   whether the rows stand at different positions
+        rotate(x, key=False)     queries, or keys, as the position turns them
+        bias(k_pos)              what the position adds to the scores, or None
+        visible(k_pos, window=)  (B|1, 1, T, S) which keys each query may see
+        once(key, make)          make(), called once a forward for all layers; a key that is the
+                                 same in every process lets compiled code be found again
+    """
+
+    accepts: frozenset[str]
+
+    def __call__(
+        self,
+        x: Tensor,
+        seq: Seq,
+        cache: dict[str, Tensor] | None = None,
+        carry: Mapping[str, Tensor] = ...,
+    ) -> Tensor | Out: ...
+
+    def new_cache(
+        self, batch: int, max_len: int, device: torch.device, dtype: torch.dtype
+    ) -> dict[str, Tensor]: ...
+
+
+class FeedForward(Protocol):
+    """The part of a block that sees each token alone: (B, T, d_model) -> (B, T, d_model)."""
+
+    def __call__(self, x: Tensor) -> Tensor | Out: ...
+
+
+class Loss(Protocol):
+    """Sums over the targets that are not −1.
+
+    ``hidden`` (B, T, d_model), ``targets`` (B, T) -> (sum to minimise, {"nll": sum of −log p, …}).
+    Validation and bits per byte use "nll" alone. Never forms the logits of all tokens at once.
+    """
+
+    def __call__(
+        self, hidden: Tensor, head: Head, targets: Tensor, seq: Seq
+    ) -> tuple[Tensor, dict[str, Tensor]]: ...

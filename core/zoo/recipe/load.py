@@ -1,0 +1,79 @@
+"""Loading a recipe from a file: read, checked, and its parts tried out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from zoo.catalog.entries import Registry
+from zoo.catalog.plugins import registry as default_registry
+from zoo.errors import Problem, RecipeError, ZooError
+from zoo.recipe.document import override, read_chain
+from zoo.recipe.reader import RecipeReader, if_right
+from zoo.recipe.recipe import Recipe
+from zoo.recipe.swaps import swaps
+from zoo.storage.paths import expanded
+
+
+def load_recipe(
+    path: str | Path, overrides: Sequence[str] = (), registry: Registry | None = None
+) -> Recipe:
+    """Loads a recipe and checks all of it; parts are tried out without memory for their weights.
+
+    ``overrides`` are laid over the file, each as ``--set`` takes it; a string is a single one.
+
+    >>> recipe = load_recipe("recipes/smoke.toml", ["model.norm=layernorm", "train.steps=5"])
+    >>> recipe.model.options["norm"].name, recipe.total_steps
+    ('layernorm', 5)
+
+    Raises:
+        RecipeError: everything that is wrong, each with its file and line.
+    """
+    from zoo.recipe.dry_run import dry_run
+
+    file = expanded(path)
+    registry = registry or default_registry()
+    text, root = read_chain(file, registry.same)
+    problems: list[Problem] = []
+    for change in [overrides] if isinstance(overrides, str) else overrides:
+        try:
+            root = override(root, change, registry.same)
+        except RecipeError as error:
+            problems += error.problems
+    reader = RecipeReader(root, registry, problems)
+    recipe = reader.read(file, text)
+    if recipe is not None:
+        recipe = replace(recipe, swaps=swaps(root, recipe.components))
+        dry_run(recipe, reader.refuse)
+    return if_right(recipe, problems)
+
+
+def recipe_of(recipe: Recipe | str | os.PathLike[str]) -> Recipe:
+    """A recipe, or the one in a file.
+
+    Raises:
+        ZooError: neither.
+        RecipeError: everything that is wrong with the file.
+    """
+    if isinstance(recipe, Recipe):
+        return recipe
+    if isinstance(recipe, (str, os.PathLike)):
+        return load_recipe(Path(recipe))
+    raise ZooError(f"expected a recipe or the path of one, not {recipe!r}")
+
+
+def check(
+    path: str | Path, overrides: Sequence[str] = (), registry: Registry | None = None
+) -> list[Problem]:
+    """What is wrong with a recipe; nothing if it can be trained.
+
+    >>> [problem.path for problem in check("recipes/smoke.toml", ["model.norm=rmsnrom"])]
+    ['model.norm']
+    """
+    try:
+        load_recipe(path, overrides, registry)
+    except RecipeError as error:
+        return error.problems
+    return []
