@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import zoo
+from zoo.catalog.version import zoo_version
 from zoo.cli.arguments import Command, Formatter, Parser, add_commands
 from zoo.cli.commands import Commands, load_commands
 from zoo.cli.text import count
@@ -108,7 +108,7 @@ def make_parser(commands: Commands) -> Parser:
         formatter_class=Formatter,
         allow_abbrev=False,
     )
-    parser.add_argument("--version", action="version", version=f"zoo {zoo.__version__}")
+    parser.add_argument("--version", action="version", version=f"zoo {zoo_version()}")
     add_commands(parser, described(commands))
     return parser
 

@@ -90,7 +90,7 @@ def train(args: argparse.Namespace) -> int:
 
     if args.nproc > 1 and not launched():
         settings, length = recipe.train, recipe.model.options["max_seq_len"]
-        with as_it_was(resumed):
+        with as_it_was(resumed.dir if resumed is not None else None):
             plan_batch(settings.batch_tokens, length, args.nproc, settings.micro_batch)
         # By each alone, with fewer threads, another type might be chosen.
         with measured_for_all() if resumed is None else nullcontext():

@@ -11,7 +11,8 @@ options and leave the work for later.
 Nothing here needs torch at run time, so that ``zoo --help`` stays fast.
 """
 
-from zoo.contracts.host import Build, Dims, Head, Out, Param, ParamRule, Seq
+from zoo.contracts.build import Build
+from zoo.contracts.host import Dims, Head, Out, Param, ParamRule, Seq
 from zoo.contracts.options import AnyFloat, Make, PerLayer, Ref, per_layer, ref
 from zoo.contracts.parts import Activation, Attention, FeedForward, Loss, Norm, Position
 from zoo.contracts.text import UNKNOWN_VOCAB, Corpus, Sampler, Tokenizer

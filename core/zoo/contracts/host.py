@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeVar
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from zoo.contracts.parts import Activation
-
 T = TypeVar("T")
 
 
@@ -118,33 +116,3 @@ class Seq(Protocol):
 
     def visible(self, k_pos: Tensor, *, window: int | None = None) -> Tensor:
         """Which keys each query may see, (B|1, 1, T, S): at most ``window``, itself included."""
-
-
-class Build(Protocol):
-    """What a part is made with: the model's sizes, and the parts that the recipe chose for it.
-
-    ``dims`` has d_model, n_layers, n_heads, head_dim, max_seq_len and vocab_size. ``layer`` counts
-    from 0, None outside the layers. Each call draws by itself, so that another part's draws change
-    none of these.
-
-    ``norm(dim)`` and ``activation()`` make the recipe's; its ``fan_in`` says how many blocks of
-    numbers an activation takes. ``linear`` makes a map without bias, (…, d_in) -> (…, d_out), drawn
-    as ``[model]`` says; ``residual=True`` is for the one whose output is added to the residual
-    stream (``residual_scale``). Several maps of one input are one product::
-
-        self.qkv = build.linear(dims.d_model, {"q": width, "k": width, "v": width})
-        self.out = build.linear(width, dims.d_model, residual=True)
-        ...
-        q, k, v = self.qkv.split(self.qkv(x))
-    """
-
-    dims: Dims
-    layer: int | None
-
-    def norm(self, dim: int) -> nn.Module: ...
-
-    def activation(self) -> Activation: ...
-
-    def linear(
-        self, d_in: int, d_out: int | Mapping[str, int], *, residual: bool = False
-    ) -> nn.Module: ...

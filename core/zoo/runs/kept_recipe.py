@@ -15,7 +15,6 @@ from zoo.errors import RecipeError, ZooError
 
 if TYPE_CHECKING:
     from zoo.recipe.recipe import Recipe
-    from zoo.runs.saved import SavedRun
 
 
 def anew(run: Path, changes: Sequence[str] = ("PATH=VALUE",)) -> str:
@@ -37,10 +36,10 @@ def finished(run: Path, recipe: Recipe) -> str:
 
 
 @contextmanager
-def as_it_was(run: SavedRun | None) -> Iterator[None]:
+def as_it_was(run: Path | None) -> Iterator[None]:
     """Inside, a refusal that asks for another recipe tells a resumed run what can be done instead.
 
-    ``run`` is None for a new one, whose recipe can be changed.
+    ``run`` is its folder, None for a new one, whose recipe can be changed.
     """
     try:
         yield
@@ -50,7 +49,7 @@ def as_it_was(run: SavedRun | None) -> Iterator[None]:
         raise ZooError(
             f"{error}. But a resumed run keeps its recipe: go on with it on a machine, and with a "
             "number of processes, that it fits, or train with a change from new weights: "
-            f"{anew(run.dir)}"
+            f"{anew(run)}"
         ) from error
 
 

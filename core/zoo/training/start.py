@@ -37,7 +37,7 @@ def start(recipe: Recipe, *, out: Path | None = None, resumed: SavedRun | None =
         ZooError: what the recipe asks for can't be had here, or the loss is no longer finite.
         Interrupted: after Ctrl-C or SIGTERM; the run was saved.
     """
-    with as_it_was(resumed):
+    with as_it_was(resumed.dir if resumed is not None else None):
         device = choose_device(recipe.train.device)
     prepare_device(device)
     with Interrupts() as interrupts, process_group(device) as group, ExitStack() as held:
@@ -66,7 +66,7 @@ def start(recipe: Recipe, *, out: Path | None = None, resumed: SavedRun | None =
             say(told)
         tokens = _prepare(recipe, group, resumed)
         compiled = kept.compiled if kept else None
-        with as_it_was(resumed):
+        with as_it_was(resumed.dir if resumed is not None else None):
             trainer = trainer_for(recipe, tokens, group, device, precision, compiled)
         if resumed is not None:
             restore(trainer, resumed)

@@ -172,7 +172,7 @@ class BytePairs(TableTokenizer):
         where a file is malformed or would need what isn't supported.
         """
         own = super().from_file(Path(path), **options)
-        return formats.read(cls, path, options) if own is None else own
+        return formats.read(cls.from_vocab, path, options) if own is None else own
 
     def export(self, path: str | Path, format: str) -> list[Path]:
         """Write for another program: "huggingface", "tiktoken" or "gpt2"; the files written.
@@ -183,7 +183,10 @@ class BytePairs(TableTokenizer):
 
         Raises ValueError where the format can't hold what the tokenizer is.
         """
-        return formats.export(self, path, format)
+        own = formats.Vocabulary(
+            self.vocab, self.merges, self.special_tokens, self.pattern, self.ignore_merges
+        )
+        return formats.export(own, path, format)
 
     @abstractmethod
     def _learn(self, pieces: Iterator[bytes], wanted: int) -> Iterator[Merge]:

@@ -7,18 +7,13 @@ import re
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from zoo.storage.paths import write_atomically
 from zoo_builtin.tokenizers.base import FILE_NAME
 from zoo_builtin.tokenizers.formats import huggingface, ranks, vocab_merges
 from zoo_builtin.tokenizers.formats.reading import Vocabulary
 from zoo_builtin.tokenizers.limited import naming
-
-if TYPE_CHECKING:
-    from zoo_builtin.tokenizers.byte_pairs import BytePairs
-
-    SomeBytePairs = TypeVar("SomeBytePairs", bound=BytePairs)
 
 READS = (
     "a tokenizer.json of Hugging Face's tokenizers (byte-level BPE)",
@@ -35,11 +30,11 @@ LONGEST_LINE = 4096
 
 Reader = Callable[..., Vocabulary]
 
+T = TypeVar("T")
 
-def read(
-    cls: type[SomeBytePairs], path: str | Path, options: Mapping[str, Any]
-) -> SomeBytePairs | None:
-    """A tokenizer from a file or folder; None where it is of no format that we know.
+
+def read(from_vocab: Callable[..., T], path: str | Path, options: Mapping[str, Any]) -> T | None:
+    """What is made of the vocabulary in a file or folder; None where we don't know its format.
 
     Raises:
         ValueError: it is, but it is malformed, needs what isn't supported, or options don't fit.
@@ -56,7 +51,7 @@ def read(
             if option not in known:
                 raise ValueError(f"{name} has no option {option!r} (known: {', '.join(known)})")
         file = reader(**options)
-        return cls.from_vocab(
+        return from_vocab(
             file.vocab,
             file.merges,
             file.special_tokens,
@@ -91,7 +86,7 @@ def first_bytes(path: Path) -> bytes:
         return file.read(LONGEST_LINE)
 
 
-def export(tokenizer: BytePairs, path: str | Path, format: str) -> list[Path]:
+def export(tokenizer: Vocabulary, path: str | Path, format: str) -> list[Path]:
     """Writes a tokenizer for another program, atomically, and returns the files written.
 
     ``"huggingface"`` is a tokenizer.json: the file, or a folder to put it in. ``"tiktoken"`` is a

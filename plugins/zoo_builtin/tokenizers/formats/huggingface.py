@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from zoo_builtin.tokenizers.base import END_OF_TEXT
 from zoo_builtin.tokenizers.formats.expressions import check_portable, for_oniguruma, name_of
@@ -22,9 +22,6 @@ from zoo_builtin.tokenizers.formats.reading import (
 )
 from zoo_builtin.tokenizers.limited import field, read_json, shown
 from zoo_builtin.tokenizers.streams import SURROGATE
-
-if TYPE_CHECKING:
-    from zoo_builtin.tokenizers.byte_pairs import BytePairs
 
 LONGEST = 200
 """Characters of an added token that are compared with others."""
@@ -266,7 +263,7 @@ def pattern_of(pre_tokenizer: object) -> str:
     return pattern
 
 
-def write(tokenizer: BytePairs) -> bytes:
+def write(tokenizer: Vocabulary) -> bytes:
     """A tokenizer as ``tokenizer.json``.
 
     Where it has no list of merges, one is found that does the same. ``tokenizers`` always

@@ -6,7 +6,7 @@ import base64
 import binascii
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from zoo_builtin.tokenizers.base import END_OF_TEXT
 from zoo_builtin.tokenizers.formats.expressions import name_of
@@ -14,9 +14,6 @@ from zoo_builtin.tokenizers.formats.merging import merges_of_ranks
 from zoo_builtin.tokenizers.formats.reading import Vocabulary, check_gaps, check_names, check_vocab
 from zoo_builtin.tokenizers.limited import read_lines, shown
 from zoo_builtin.tokenizers.patterns import PATTERNS
-
-if TYPE_CHECKING:
-    from zoo_builtin.tokenizers.byte_pairs import BytePairs
 
 LONGEST_ID = 9
 
@@ -94,7 +91,7 @@ def check_specials(special_tokens: Mapping[Any, Any]) -> dict[str, int]:
     return specials
 
 
-def write(tokenizer: BytePairs) -> bytes:
+def write(tokenizer: Vocabulary) -> bytes:
     """A tokenizer as a rank file, which holds neither the pattern nor special tokens.
 
     tiktoken merges neighbours whose joined bytes are a token, the lowest id first, and takes a

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Collection
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from zoo_builtin.tokenizers.base import END_OF_TEXT
 from zoo_builtin.tokenizers.formats.merging import merges_of_ranks, not_made
@@ -20,9 +19,6 @@ from zoo_builtin.tokenizers.formats.reading import (
     unspell,
 )
 from zoo_builtin.tokenizers.limited import FileError, as_text, naming, read_json, read_lines, shown
-
-if TYPE_CHECKING:
-    from zoo_builtin.tokenizers.byte_pairs import BytePairs
 
 NAMES = (("vocab.json", "merges.txt"), ("encoder.json", "vocab.bpe"))
 """How the files' names end: today, and in GPT-2's release."""
@@ -111,7 +107,7 @@ def read_pairs(text: str) -> tuple[list[tuple[str, str]], list[str]]:
     return pairs, places
 
 
-def write(tokenizer: BytePairs) -> tuple[bytes, bytes]:
+def write(tokenizer: Vocabulary) -> tuple[bytes, bytes]:
     """vocab.json and merges.txt, which don't say what tokens are special.
 
     Raises:
