@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from zoo.runs.train_state import TrainState
+from zoo.run_files.train_state import TrainState
 
 
 def a_state(step: int = 1, **changed: Any) -> TrainState:

@@ -30,11 +30,6 @@ def imported(path: Path) -> set[str]:
     return names
 
 
-@pytest.mark.parametrize("path", CORE, ids=lambda path: path.stem)
-def test_the_core_never_imports_the_built_in_plugins(path: Path) -> None:
-    assert not [name for name in imported(path) if name.split(".")[0] == "zoo_builtin"]
-
-
 @pytest.mark.parametrize("path", CORE + PLUGINS, ids=lambda path: path.stem)
 def test_nothing_that_runs_what_it_reads(path: Path) -> None:
     source = path.read_text(encoding="utf-8")
@@ -75,7 +70,7 @@ def test_what_the_contract_says_of_seq_is_all_that_it_offers() -> None:
 
 
 def test_what_an_observer_is_given_can_be_imported() -> None:
-    assert zoo.RunInfo.__module__ == "zoo.runs.run"
+    assert zoo.RunInfo.__module__.startswith("zoo.contracts")
     assert "zoo.RunInfo" in KINDS["observer"].contract.__doc__
 
 
@@ -87,10 +82,12 @@ def test_every_kind_has_built_in_components_with_docstrings(kind: str) -> None:
 
 
 def test_readme_names_every_command() -> None:
-    from zoo.cli import COMMANDS
+    from zoo.cli.commands import load_commands
 
     page = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert [name for name in COMMANDS if f"`zoo {name}" not in page] == []
+    commands = load_commands()
+    assert commands.failures == []
+    assert [name for name in commands.modules if f"`zoo {name}" not in page] == []
 
 
 def test_readme_llama_table_names_weights_that_exist() -> None:

@@ -5,19 +5,29 @@ from __future__ import annotations
 from typing import NamedTuple
 
 CHECKPOINTS = (
-    *("test_failing_disk.py", "test_checkpoint.py", "test_damage.py", "test_hostile.py"),
-    "test_checkpoint_machine.py",
-    *("test_train_state.py", "test_forged_runs.py"),
+    *(
+        "storage/test_failing_disk.py",
+        "run_files/test_checkpoint.py",
+        "run_files/test_damage.py",
+        "run_files/test_hostile.py",
+    ),
+    "run_files/test_checkpoint_machine.py",
+    *("run_files/test_train_state.py", "run_files/test_forged_runs.py"),
 )
 PREPARING = (
-    *("test_power_loss.py", "test_interrupted_preparation.py", "test_data.py"),
-    "test_lost_folders.py",
+    *("storage/test_power_loss.py", "data/test_interrupted_preparation.py", "data/test_data.py"),
+    "run_files/test_lost_folders.py",
 )
-DOWNLOADS = ("test_download.py", "test_power_loss.py")
+DOWNLOADS = ("zoo_builtin/test_download.py", "storage/test_power_loss.py")
 RUNS = (
-    *("test_nonfinite.py", "test_observers.py", "test_runner.py", "test_checkpoint.py"),
-    *("test_failing_disk.py", "test_cli_reliability.py", "test_ranks.py"),
-    *("test_lost_folders.py", "test_alike.py", "test_launches.py"),
+    *(
+        "training/test_nonfinite.py",
+        "zoo_builtin/test_observers.py",
+        "training/test_runner.py",
+        "run_files/test_checkpoint.py",
+    ),
+    *("storage/test_failing_disk.py", "cli/test_cli_reliability.py", "parallel/test_ranks.py"),
+    *("run_files/test_lost_folders.py", "parallel/test_alike.py", "parallel/test_launches.py"),
 )
 
 
@@ -29,14 +39,15 @@ class Removal(NamedTuple):
     new: str
 
 
-CHECKPOINT, FOLDERS, PATHS, TOKENS, ENCODING, DOWNLOAD, LOCK, RUNNER, TRAINER, SESSION = (
+CHECKPOINT, FOLDERS, PATHS, TOKENS, ENCODING, LOCK, RUNNER, TRAINER, SESSION = (
     f"core/zoo/{name}.py"
     for name in (
-        *("checkpoint", "folders", "paths", "tokens", "encoding", "download", "lock", "runner"),
-        *("trainer", "session"),
+        *("run_files/checkpoint", "storage/folders", "storage/paths", "data/shards", "data/encode"),
+        *("storage/lock", "training/start", "training/trainer", "training/loop"),
     )
 )
-MANIFEST, STATE = "core/zoo/runs/manifest.py", "core/zoo/runs/train_state.py"
+DOWNLOAD = "plugins/zoo_builtin/corpora/download.py"
+MANIFEST, STATE = "core/zoo/run_files/manifest.py", "core/zoo/run_files/train_state.py"
 OF_CHECKPOINTS = [
     Removal(
         PATHS,
@@ -196,11 +207,11 @@ OF_RUNS = [
         "            if needed or self.failed_saves >= FAILED_SAVES:",
         "            if needed:",
     ),
-    Removal("core/zoo/runs/run.py", "            sync_dir(RUNS)\n", "            pass\n"),
-    Removal("core/zoo/runs/run.py", '.get("launch") == launch', '.get("launch")'),
-    Removal("plugins/zoo_builtin/observers/jsonl.py", ' and record["step"] <= step', ""),
+    Removal("core/zoo/run_files/places.py", "            sync_dir(RUNS)\n", "            pass\n"),
+    Removal("core/zoo/run_files/places.py", '.get("launch") == launch', '.get("launch")'),
+    Removal("core/zoo/run_files/metrics_writer.py", ' and record["step"] <= step', ""),
     Removal(
-        "plugins/zoo_builtin/observers/jsonl.py",
+        "core/zoo/run_files/metrics_writer.py",
         "            while self._unwritten:",
         "            if self._unwritten:",
     ),

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from zoo.generation.scoring import TextLoss
     from zoo.model.sequence import Seq
     from zoo.recipe.load import check, load_recipe
-    from zoo.runs.listing import RunState, runs
+    from zoo.run_files.listing import RunState, runs
 
     __version__: str
 
@@ -95,7 +95,7 @@ __all__ = [
 # What needs torch is imported on first use, so that `import zoo` and `zoo --help` are quick.
 _LAZY = {
     "RunInfo": "zoo.contracts",
-    "RunState": "zoo.runs.listing",
+    "RunState": "zoo.run_files.listing",
     "Seq": "zoo.model.sequence",
     "TextLoss": "zoo.generation.scoring",
     "build": "zoo.api.make",
@@ -104,7 +104,7 @@ _LAZY = {
     "load_tokenizer": "zoo.api.tokenizers",
     "make": "zoo.api.make",
     "open_run": "zoo.api.run",
-    "runs": "zoo.runs.listing",
+    "runs": "zoo.run_files.listing",
     "train": "zoo.api.train",
 }
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.errors import ZooError
-from zoo.runs import checkpoint
-from zoo.runs.metrics import records_in
+from zoo.run_files import checkpoint
+from zoo.run_files.metrics import records_in
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -20,7 +20,7 @@ from pathlib import Path
 from zoo.contracts.run_folder import LOCK
 from zoo.errors import ZooError
 from zoo.recipe.recipe import Recipe
-from zoo.runs import checkpoint
+from zoo.run_files import checkpoint
 from zoo.storage.folders import UNFINISHED
 from zoo.storage.lock import owner_of
 from zoo_measure.compare_runs import Difference, first_difference

@@ -45,7 +45,9 @@ class StoriesCorpus:
         return self._documents(split)
 
     def _documents(self, split: str) -> Iterator[bytes]:
-        from .tales import stories_of  # here: the plots take a while, and few commands tell one
+        from zoo_stories.tales import (
+            stories_of,  # here: the plots take a while, and few commands tell one
+        )
 
         left = self.sizes[split] or float("inf")
         # Two words, the upper one never 0: Random takes (s, s − 1) and (s) for the same seed.
@@ -62,7 +64,7 @@ class StoriesCorpus:
 
     def fingerprint(self) -> str:
         """Changes with the options, the generator's version and what decides the split."""
-        from .tales import VALID_ONE_IN
+        from zoo_stories.tales import VALID_ONE_IN
 
         parts = f"stories {VERSION} {VALID_ONE_IN} {self.seed} {self.sizes}"
         return hashlib.sha256(parts.encode()).hexdigest()

@@ -5,7 +5,7 @@ No name is also an ordinary word, so a capitalised name in a text is always a ch
 
 from __future__ import annotations
 
-from .world import Kind, Place, Thing
+from zoo_stories.world import Kind, Place, Thing
 
 
 def _words(text: str) -> tuple[str, ...]:

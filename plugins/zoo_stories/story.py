@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from . import lexicon
-from .telling import Telling
-from .world import HOME, Character, Kind, Thing, World, an
+from zoo_stories import lexicon
+from zoo_stories.telling import Telling
+from zoo_stories.world import HOME, Character, Kind, Thing, World, an
 
 
 class Story(Telling):

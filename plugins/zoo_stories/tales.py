@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from itertools import count
 from zlib import crc32
 
-from .plots import PLOTS
-from .story import Story
+from zoo_stories.plots import PLOTS
+from zoo_stories.story import Story
 
 VALID_ONE_IN = 4  # stories; the more are for validation, the fewer are begun in vain
 

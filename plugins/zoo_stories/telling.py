@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from random import Random
 from typing import TypeVar
 
-from .lexicon import ANY_DAY
-from .world import Character
+from zoo_stories.lexicon import ANY_DAY
+from zoo_stories.world import Character
 
 T = TypeVar("T")
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from zoo.data.text_pieces import count_characters
 from zoo_tokenizers.id_streams import takes
 from zoo_tokenizers.merge_tree import ordinary_ids
 from zoo_tokenizers.report import Token, nth_token, token_table
-from zoo_tokenizers.text_pieces import count_characters
 
 EXAMPLES = 20
 MOST_KEPT = 1 << 20  # kinds of differences that are counted at once

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from zoo.data.text_pieces import pieces
 from zoo.errors import ZooError
-from zoo_tokenizers.text_pieces import pieces
 
 BATCH = 1 << 18
 HELD = 1 << 26  # bytes of text that a tokenizer without encode_iterable is given at once

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import regex
 
-from zoo_tokenizers.text_pieces import TextCount
+from zoo.data.text_pieces import TextCount
 
 EXAMPLES = 20
 BATCH = 8  # pieces

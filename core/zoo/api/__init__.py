@@ -1,4 +1,5 @@
 """What Python users call, as names of ``zoo``: make, build, train, open runs, keep tokenizers.
 
-May import any package of core but testing and cli.
+May import: console, errors, contracts, storage, catalog, parallel, compute, model, recipe,
+run_files, training, generation.
 """

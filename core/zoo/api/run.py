@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.errors import ZooError
-from zoo.runs.saved import SavedRun, open_saved
+from zoo.run_files.saved import SavedRun, open_saved
 
 if TYPE_CHECKING:
     import torch

@@ -44,7 +44,7 @@ def load_tokenizer(path: str | Path, **options: Any) -> Tokenizer:
     Raises:
         ZooError: nothing that can be read lies there, it is damaged, or options don't fit.
     """
-    from zoo.runs.saved import open_saved
+    from zoo.run_files.saved import open_saved
 
     path = expanded(path)
     about = path / COMPONENT_FILE

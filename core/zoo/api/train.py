@@ -9,8 +9,8 @@ from zoo.console.terminal import say
 from zoo.parallel.launcher import is_first_process
 from zoo.recipe.load import recipe_of
 from zoo.recipe.recipe import Recipe
-from zoo.runs.kept_recipe import finished
-from zoo.runs.saved import SavedRun, open_saved
+from zoo.run_files.kept_recipe import finished
+from zoo.run_files.saved import SavedRun, open_saved
 from zoo.storage.paths import expanded
 from zoo.training.start import start
 

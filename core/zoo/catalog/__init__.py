@@ -1,4 +1,4 @@
 """Who offers which component: signatures, the schema of an option, entries, plug-ins, hooks.
 
-May import: errors, contracts, console, storage.
+May import: console, errors, contracts, storage.
 """

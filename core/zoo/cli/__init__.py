@@ -1,6 +1,7 @@
 """The command line: ``zoo COMMAND``. `commands` says what there is, a module each.
 
-May import any package of core. Needs no torch before a command runs.
+May import: console, errors, contracts, storage, catalog, parallel, compute, recipe, run_files,
+training, generation, api.
 """
 
 from __future__ import annotations

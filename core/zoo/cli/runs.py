@@ -20,7 +20,7 @@ from zoo.console.terminal import on_one_line, readable
 from zoo.errors import ZooError
 
 if TYPE_CHECKING:
-    from zoo.runs.listing import RunState
+    from zoo.run_files.listing import RunState
 
 USAGE = "[list [DIR] | RUN] [--json]   or   zoo runs check RUN"
 EXAMPLES = """\
@@ -84,7 +84,7 @@ def add_check_arguments(parser: Parser) -> None:
 
 
 def run_list(args: argparse.Namespace) -> None:
-    from zoo.runs.listing import runs
+    from zoo.run_files.listing import runs
 
     found = runs(args.dir)
     if args.json:
@@ -123,10 +123,10 @@ def row(run: RunState) -> tuple[str, ...]:
 
 def run_show(args: argparse.Namespace) -> None:
     from zoo.contracts.run_folder import RUN_INFO, SUMMARY, is_run
-    from zoo.runs.checkpoint import all_in
-    from zoo.runs.listing import state_of
-    from zoo.runs.metrics import table_in
-    from zoo.runs.places import find_run
+    from zoo.run_files.checkpoint import all_in
+    from zoo.run_files.listing import state_of
+    from zoo.run_files.metrics import table_in
+    from zoo.run_files.places import find_run
 
     folder = find_run(args.path)
     if not is_run(folder):
@@ -190,8 +190,8 @@ def described(
 
 
 def run_check(args: argparse.Namespace) -> int:
-    from zoo.runs.listing import check
-    from zoo.runs.places import find_run
+    from zoo.run_files.listing import check
+    from zoo.run_files.places import find_run
 
     run = find_run(args.path)
     checked = list(check(run))
@@ -208,7 +208,7 @@ def run_check(args: argparse.Namespace) -> int:
 
 def ok(folder: Path) -> str:
     """What is said of a whole checkpoint."""
-    from zoo.runs.checkpoint import unlisted
+    from zoo.run_files.checkpoint import unlisted
 
     others = ", ".join(unlisted(folder))
     return f"ok (not in its manifest, so not used: {others})" if others else "ok"

@@ -32,8 +32,8 @@ from zoo.console.terminal import on_one_line, readable
 from zoo.contracts.run_folder import SAMPLES, run_of
 from zoo.errors import ZooError
 from zoo.parallel.launcher import attempt, is_first_process, launched, launched_by_nproc
-from zoo.runs.kept_recipe import anew, as_it_was
-from zoo.runs.places import find_run, refuse_used
+from zoo.run_files.kept_recipe import anew, as_it_was
+from zoo.run_files.places import find_run, refuse_used
 
 if TYPE_CHECKING:
     from zoo.api.run import Run

@@ -1,4 +1,4 @@
 """Device, precision, threads and compiling: how the machine computes, decided once.
 
-May import: errors, console, storage, parallel.
+May import: errors, storage, parallel.
 """

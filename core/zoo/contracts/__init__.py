@@ -9,6 +9,8 @@ parts and the optimizer's on the meta device, where tensors have shapes but no v
 options and leave the work for later.
 
 Nothing here needs torch at run time, so that ``zoo --help`` stays fast.
+
+May import: nothing of zoo.
 """
 
 from zoo.contracts.build import Build

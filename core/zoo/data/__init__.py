@@ -1,4 +1,4 @@
 """From a corpus to tokens on disk, and from those to batches.
 
-May import: what stands before it, and recipe.
+May import: console, errors, contracts, storage, catalog, compute, recipe.
 """

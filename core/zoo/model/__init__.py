@@ -1,4 +1,4 @@
 """The decoder and what its parts share: layers, sequence, key/value cache, roles of parameters.
 
-May import: errors, contracts.
+May import: contracts.
 """

@@ -1,4 +1,4 @@
 """Processes that train together: launching, the group, signals, the watchdog, gradient norms.
 
-May import: errors, console, storage.
+May import: errors.
 """

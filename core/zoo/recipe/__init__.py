@@ -1,4 +1,4 @@
 """From a TOML document to a recipe whose every value was checked.
 
-May import: what stands before it: errors, contracts, console, storage, catalog, compute, model.
+May import: console, errors, contracts, storage, catalog, compute, model.
 """

@@ -59,7 +59,7 @@ class TrainOptions:
     checkpoint_every: int | None = None
     keep: int = 2
     log_every: int = 10
-    observers: Sequence[Make[Observer]] = (ref("console"), ref("jsonl"), ref("plot"))
+    observers: Sequence[Make[Observer]] = (ref("console"), ref("plot"))
 
     @property
     def total_steps(self) -> int:

@@ -1,4 +1,6 @@
 """Whole files and folders, locks, the cache folder, tensors in files.
 
-Nothing of what a run or a recipe means. May import: errors, console.
+Nothing of what a run or a recipe means.
+
+May import: console, errors.
 """

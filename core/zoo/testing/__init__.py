@@ -9,6 +9,8 @@ Whoever publishes a component tests it in one line:
 Nothing is said if all is well. If not, a ``ConformanceError`` names each broken property in a line,
 with what was seen and what is asked. What a component computes is for its author to test: a suite
 knows nothing of formulas.
+
+May import: errors, contracts, catalog, model, recipe, run_files, api.
 """
 
 from __future__ import annotations

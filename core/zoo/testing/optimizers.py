@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from zoo.catalog.component import Component
 from zoo.contracts import Param
 from zoo.recipe.dry_run import uncovered
-from zoo.runs.optimizer_state import flatten_optimizers, restore_optimizers
+from zoo.run_files.optimizer_state import flatten_optimizers, restore_optimizers
 from zoo.testing.compare import Complaints, differing
 
 Optimizers = list[torch.optim.Optimizer]

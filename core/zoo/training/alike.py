@@ -19,7 +19,7 @@ from zoo.parallel.group import Group, naming_the_lost
 
 if TYPE_CHECKING:
     from zoo.recipe.recipe import Recipe
-    from zoo.runs.saved import SavedRun
+    from zoo.run_files.saved import SavedRun
     from zoo.training.trainer import Trainer
 
 MOST_TOLD = 5  # differences

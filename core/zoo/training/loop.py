@@ -21,11 +21,12 @@ from zoo.contracts.run_folder import CHECKPOINTS, RECIPE, RESOLVED, RUN_INFO, SU
 from zoo.errors import ZooError
 from zoo.parallel.group import naming_the_lost
 from zoo.parallel.interrupts import Interrupted, Interrupts
-from zoo.runs import checkpoint
-from zoo.runs.kept_recipe import digests, digests_at_the_start, told_of_edits
-from zoo.runs.metrics import speakable, table_in
-from zoo.runs.saved import SavedRun, open_saved
-from zoo.runs.train_state import TrainState
+from zoo.run_files import checkpoint
+from zoo.run_files.kept_recipe import digests, digests_at_the_start, told_of_edits
+from zoo.run_files.metrics import speakable, table_in
+from zoo.run_files.metrics_writer import MetricsWriter
+from zoo.run_files.saved import SavedRun, open_saved
+from zoo.run_files.train_state import TrainState
 from zoo.storage.paths import overwrite, write_atomically
 from zoo.training.clock import Clock
 from zoo.training.trainer import Trainer
@@ -88,7 +89,8 @@ class Session:
             model=trainer.model,
         )
         makers = settings.observers if self.first else []
-        self.observers: list[Observer] = [make(self.info) for make in makers]
+        written: list[Observer] = [MetricsWriter(self.info)] if self.first else []
+        self.observers = [*written, *(make(self.info) for make in makers)]
 
     def loop(self, interrupts: Interrupts) -> None:
         """Trains until the run is done or a signal asks to stop, and tells how it came out."""

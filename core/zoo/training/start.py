@@ -20,10 +20,10 @@ from zoo.errors import ZooError
 from zoo.parallel.group import Group, process_group
 from zoo.parallel.interrupts import Interrupts
 from zoo.recipe.recipe import Recipe
-from zoo.runs import checkpoint
-from zoo.runs.kept_recipe import as_it_was
-from zoo.runs.places import new_run_dir, refuse_used, run_of_launch
-from zoo.runs.saved import SavedRun, open_saved
+from zoo.run_files import checkpoint
+from zoo.run_files.kept_recipe import as_it_was
+from zoo.run_files.places import new_run_dir, refuse_used, run_of_launch
+from zoo.run_files.saved import SavedRun, open_saved
 from zoo.storage.lock import Lock, only_this
 from zoo.training.alike import check_ready_alike, check_started_alike
 from zoo.training.loop import Session

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Literal
 import torch
 from torch import Tensor, nn
 
+from zoo.authoring import extend, key_value_cache
 from zoo.contracts import Build, Make, Norm
-from zoo.model.kv_cache import extend, key_value_cache
 from zoo_builtin.attention.blocked import blocked_attention, blocked_pays
 from zoo_builtin.attention.scaled_dot_product import (
     decoding_attention,
@@ -19,7 +19,7 @@ from zoo_builtin.attention.scaled_dot_product import (
 )
 
 if TYPE_CHECKING:
-    from zoo.model.sequence import Seq
+    from zoo.authoring import Seq
 
 NOTHING: Mapping[str, Tensor] = MappingProxyType({})
 

@@ -21,10 +21,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
-from zoo.console.progress import amount, track
-from zoo.errors import ZooError
-from zoo.storage.lock import Lock, take
-from zoo.storage.paths import make_folder, sync_dir
+from zoo.authoring import Lock, ZooError, amount, make_folder, sync_dir, take, track
 
 CONNECT_SECONDS = 5.0  # in all, name resolution included
 ADDRESS_SECONDS = 2.0  # for one of a host's addresses, so that broken IPv6 leaves time for IPv4

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
-from zoo.console.progress import amount
+from zoo.authoring import amount
 
 SUFFIXES = (".txt", ".text", ".md")
 

@@ -10,7 +10,7 @@ from itertools import chain, groupby
 from operator import itemgetter
 from typing import TypeVar
 
-from zoo.storage.paths import cache_dir, write_atomically
+from zoo.authoring import cache_dir, write_atomically
 from zoo_builtin.corpora.reading import cut
 
 LEAST = 256  # bytes: less is hardly a text

@@ -9,11 +9,8 @@ from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 
-from zoo.console.progress import amount
-from zoo.console.terminal import readable
+from zoo.authoring import ZooError, amount, cache_dir, readable
 from zoo.contracts import Corpus, Make
-from zoo.errors import ZooError
-from zoo.storage.paths import cache_dir
 from zoo_builtin.corpora.download import UnreachableError, download
 from zoo_builtin.corpora.reading import (
     RULES,

@@ -9,10 +9,16 @@ import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from zoo.console.progress import track
-from zoo.errors import ZooError
-from zoo.storage.paths import cache_dir, write_atomically
-from zoo.storage.text_formats import HEAD, MARK, refuse_other_formats, text_only
+from zoo.authoring import (
+    HEAD,
+    MARK,
+    ZooError,
+    cache_dir,
+    refuse_other_formats,
+    text_only,
+    track,
+    write_atomically,
+)
 from zoo_builtin.corpora.files import is_gzip
 
 SEPARATOR = "<|endoftext|>"

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
-from zoo.errors import ZooError
+from zoo.authoring import ZooError
 from zoo_builtin.corpora.files import described, find_files
 from zoo_builtin.corpora.held_out import HeldOut, divided, remembered_survey
 from zoo_builtin.corpora.reading import (

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from zoo.compute.compiling import compiled
+from zoo.authoring import compiled
 
 if TYPE_CHECKING:
-    from zoo.model.sequence import Seq
+    from zoo.authoring import Seq
 
 
 def log_softmax(x: Tensor) -> Tensor:

@@ -22,7 +22,7 @@ from rich.progress import (
 from rich.table import Column, Table
 from rich.text import Text
 
-from zoo.console.terminal import on_one_line
+from zoo.authoring import on_one_line
 
 if TYPE_CHECKING:
     from zoo.contracts import RunInfo

@@ -7,8 +7,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
-from zoo.console.progress import duration
-from zoo.console.terminal import say
+from zoo.authoring import duration, say
 
 if TYPE_CHECKING:
     from zoo.contracts import RunInfo

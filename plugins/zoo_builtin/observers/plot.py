@@ -8,10 +8,8 @@ from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zoo.authoring import canvas, is_number, records_in, save
 from zoo.contracts.run_folder import METRICS
-from zoo.runs.metrics import records_in
-from zoo.runs.train_state import is_number
-from zoo.storage.pictures import canvas, save
 
 if TYPE_CHECKING:
     from zoo.contracts import RunInfo

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from zoo.errors import ZooError
+from zoo.authoring import ZooError
 
 if TYPE_CHECKING:
     from zoo.contracts import RunInfo

@@ -15,9 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from zoo.compute.compiling import active, compiled, of_any_size
+from zoo.authoring import active, compiled, groups, of_any_size
 from zoo.contracts import Param
-from zoo.model.param_groups import groups
 
 SMALLEST = torch.finfo(torch.float32).tiny
 

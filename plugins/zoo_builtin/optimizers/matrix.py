@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from zoo.authoring import groups
 from zoo.contracts import Make, Optimizer, Param, ref
-from zoo.model.param_groups import groups
 from zoo_builtin.optimizers.elementwise import ListOptimizer, decay_rate, not_negative
 
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # Jordan et al. 2024: steep at 0, then anywhere near 1

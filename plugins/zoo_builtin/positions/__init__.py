@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Literal
 import torch
 from torch import Tensor, nn
 
+from zoo.authoring import Embedding
 from zoo.contracts import Dims
-from zoo.model.layers import Embedding
 
 if TYPE_CHECKING:
-    from zoo.model.sequence import Seq
+    from zoo.authoring import Seq
 
 
 def angles(pos: Tensor, dim: int, base: float) -> Tensor:

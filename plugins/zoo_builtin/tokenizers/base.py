@@ -13,8 +13,7 @@ from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
-from zoo.data.shards import write_ids
-from zoo.storage.paths import write_atomically
+from zoo.authoring import write_atomically, write_ids
 from zoo_builtin.tokenizers import streams
 from zoo_builtin.tokenizers.limited import read_json
 

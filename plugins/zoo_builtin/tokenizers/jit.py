@@ -18,7 +18,7 @@ from llvmlite import ir
 from numba.core import cgutils, event, types
 from numba.extending import intrinsic
 
-from zoo.storage.paths import cache_dir
+from zoo.authoring import cache_dir
 
 HERE = Path(__file__).parent
 BYTE = ir.IntType(8)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import regex
 
-from zoo.errors import did_you_mean
+from zoo.authoring import did_you_mean
 from zoo_builtin.tokenizers import streams
 
 PATTERNS = {

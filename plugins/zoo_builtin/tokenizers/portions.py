@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
-from zoo.compute.threads import side_by_side
+from zoo.authoring import side_by_side
 
 T = TypeVar("T")
 R = TypeVar("R")

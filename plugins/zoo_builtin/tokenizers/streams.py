@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from zoo_tokenizers.text_pieces import file_chunks
+from zoo.authoring import file_chunks
 
 Progress = Callable[[str, int, "int | None"], None]
 """Called with what is being done, how much of it is done, and of how much (None: unknown)."""

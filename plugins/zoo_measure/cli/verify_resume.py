@@ -75,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
         "train.eval_every=4",
         "train.log_every=1",
         f"train.keep={steps + 1}",
-        'train.observers=["jsonl"]',
+        "train.observers=[]",
     ]
     recipe = load_recipe(args.recipe, changes)
     seed = random.randrange(2**31) if args.seed is None else args.seed

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..story import Story
-from . import (
+from zoo_stories.plots import (
     courage,
     family,
     finding,
@@ -24,6 +23,7 @@ from . import (
     surprises,
     wishing,
 )
+from zoo_stories.story import Story
 
 Plot = Callable[[Story], None]
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..lexicon import PLAIN_DAY, WINTER_DAY
-from ..story import Story
+from zoo_stories.lexicon import PLAIN_DAY, WINTER_DAY
+from zoo_stories.story import Story
 
 
 def the_noise_in_the_dark(s: Story) -> None:

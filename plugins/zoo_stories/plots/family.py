@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ..lexicon import PLAIN_DAY, TOYS
-from ..story import Story
-from ..world import an
+from zoo_stories.lexicon import PLAIN_DAY, TOYS
+from zoo_stories.story import Story
+from zoo_stories.world import an
 
 
 def the_new_baby(s: Story) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ..lexicon import CLOTHES, FOODS, PLACES, TOYS, TREASURES, TREES
-from ..story import Story
-from ..world import an
+from zoo_stories.lexicon import CLOTHES, FOODS, PLACES, TOYS, TREASURES, TREES
+from zoo_stories.story import Story
+from zoo_stories.world import an
 
 
 def lost_and_found(s: Story) -> None:

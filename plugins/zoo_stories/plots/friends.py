@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ..lexicon import COLOURS, FOODS, PLACES, TOYS
-from ..story import Story
-from ..world import Thing, an
+from zoo_stories.lexicon import COLOURS, FOODS, PLACES, TOYS
+from zoo_stories.story import Story
+from zoo_stories.world import Thing, an
 
 
 def the_first_day_of_school(s: Story) -> None:

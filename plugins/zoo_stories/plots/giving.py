@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from ..lexicon import CLOTHES, COLOURS, FOODS, PLACES, PLAIN_DAY, RAINY_DAY, TOYS, WINTER_DAY
-from ..story import Story
-from ..world import Thing
+from zoo_stories.lexicon import (
+    CLOTHES,
+    COLOURS,
+    FOODS,
+    PLACES,
+    PLAIN_DAY,
+    RAINY_DAY,
+    TOYS,
+    WINTER_DAY,
+)
+from zoo_stories.story import Story
+from zoo_stories.world import Thing
 
 
 def the_snack_for_one(s: Story) -> None:

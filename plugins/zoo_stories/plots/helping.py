@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..lexicon import FLOWERS, FOODS, PLACES, PLAIN_DAY, TREES
-from ..story import Story
+from zoo_stories.lexicon import FLOWERS, FOODS, PLACES, PLAIN_DAY, TREES
+from zoo_stories.story import Story
 
 
 def the_old_neighbour(s: Story) -> None:

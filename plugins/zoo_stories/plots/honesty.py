@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ..lexicon import BAKED, COLOURS, FOODS, HANDFULS, PLACES, PLAIN_DAY, RAINY_DAY
-from ..story import Story
-from ..world import Thing, an
+from zoo_stories.lexicon import BAKED, COLOURS, FOODS, HANDFULS, PLACES, PLAIN_DAY, RAINY_DAY
+from zoo_stories.story import Story
+from zoo_stories.world import Thing, an
 
 
 def the_broken_vase(s: Story) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ..lexicon import PLAIN_DAY
-from ..story import Story
-from ..world import Thing
+from zoo_stories.lexicon import PLAIN_DAY
+from zoo_stories.story import Story
+from zoo_stories.world import Thing
 
 
 def the_narrow_bridge(s: Story) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..lexicon import FOODS
-from ..story import Story
+from zoo_stories.lexicon import FOODS
+from zoo_stories.story import Story
 
 
 def the_forgotten_promise(s: Story) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ..lexicon import COLOURS, HANDFULS, SMALL_ANIMALS
-from ..story import Story
-from ..world import an
+from zoo_stories.lexicon import COLOURS, HANDFULS, SMALL_ANIMALS
+from zoo_stories.story import Story
+from zoo_stories.world import an
 
 
 def small_helps_big(s: Story) -> None:

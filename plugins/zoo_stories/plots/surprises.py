@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ..lexicon import COLOURS, PLAIN_DAY, TOYS
-from ..story import Story
-from ..world import Thing, an
+from zoo_stories.lexicon import COLOURS, PLAIN_DAY, TOYS
+from zoo_stories.story import Story
+from zoo_stories.world import Thing, an
 
 
 def the_forgotten_birthday(s: Story) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ..lexicon import FOODS, TOYS, TREASURES, TREES
-from ..story import Story
-from ..world import Thing, an
+from zoo_stories.lexicon import FOODS, TOYS, TREASURES, TREES
+from zoo_stories.story import Story
+from zoo_stories.world import Thing, an
 
 
 def borrowed_and_broken(s: Story) -> None:

@@ -27,9 +27,9 @@ from zoo_tokenizers.cli.loading import (
 from zoo_tokenizers.cli.spelling import visible
 
 if TYPE_CHECKING:
+    from zoo.data.text_pieces import Sample
     from zoo_tokenizers.compare import Comparison, Side
     from zoo_tokenizers.report import Token
-    from zoo_tokenizers.text_pieces import Sample
 
 USAGE = "A B --on FILE [options]"
 EXAMPLES = """\
@@ -56,8 +56,8 @@ def add_arguments(parser: Parser) -> None:
 def run(args: argparse.Namespace) -> None:
     load_plugins(args)
 
+    from zoo.data.text_pieces import Sample
     from zoo_tokenizers.compare import compare, encoding_speeds
-    from zoo_tokenizers.text_pieces import Sample
 
     sample = sample_of(args.on, args.all)
     a, b = (load_with(path, options_for(path, args)) for path in (args.a, args.b))

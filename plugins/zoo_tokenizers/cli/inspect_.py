@@ -27,9 +27,9 @@ from zoo_tokenizers.cli.loading import (
 from zoo_tokenizers.cli.spelling import unescaped, visible
 
 if TYPE_CHECKING:
+    from zoo.data.text_pieces import Sample
     from zoo_tokenizers.merge_tree import MergeTree
     from zoo_tokenizers.report import Token, UsageReport, VocabularyReport
-    from zoo_tokenizers.text_pieces import Sample
 
 USAGE = "PATH [options]"
 EXAMPLES = """\
@@ -96,7 +96,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def sample_of(path: Path, everything: bool) -> Sample:
-    from zoo_tokenizers.text_pieces import Sample
+    from zoo.data.text_pieces import Sample
 
     sample = Sample(path, None if everything else SAMPLE)
     if not sample.size:

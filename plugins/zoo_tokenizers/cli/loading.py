@@ -145,7 +145,7 @@ def text_chunks(args: argparse.Namespace) -> Iterator[bytes]:
     if args.text is not None:
         yield args.text.encode("utf-8", "surrogateescape")
     elif args.file is not None:
-        from zoo_tokenizers.text_pieces import file_chunks
+        from zoo.data.text_pieces import file_chunks
 
         yield from file_chunks(args.file)
     elif (binary := getattr(sys.stdin, "buffer", None)) is not None:

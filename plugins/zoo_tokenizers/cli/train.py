@@ -31,7 +31,7 @@ from zoo_tokenizers.cli.loading import refusals
 
 if TYPE_CHECKING:
     from zoo.contracts import Corpus
-    from zoo_tokenizers.text_pieces import TextCount
+    from zoo.data.text_pieces import TextCount
 
 USAGE = "FILE… --out DIR [options]"
 EXAMPLES = """\
@@ -188,7 +188,7 @@ def plain_files(tokenizer: Any, corpus: Corpus) -> Sequence[Path] | None:
 
 
 def has_separator(path: Path) -> bool:
-    from zoo_tokenizers.text_pieces import file_chunks
+    from zoo.data.text_pieces import file_chunks
 
     end = b""
     for chunk in file_chunks(path):
@@ -202,7 +202,7 @@ def train_on_files(tokenizer: Any, files: Sequence[Path], most: int | None) -> T
     """Trains on whole files, the first ``most`` bytes of them; returns what was read."""
     from zoo.console.progress import track
     from zoo.data.prepare import phases
-    from zoo_tokenizers.text_pieces import count_text
+    from zoo.data.text_pieces import count_text
 
     total = sum(path.stat().st_size for path in files)
     if most is not None:
@@ -232,7 +232,7 @@ def train_on_files(tokenizer: Any, files: Sequence[Path], most: int | None) -> T
 def first_bytes(
     files: Sequence[Path], most: int, advance: Callable[[float], None]
 ) -> Iterator[bytes]:
-    from zoo_tokenizers.text_pieces import file_chunks
+    from zoo.data.text_pieces import file_chunks
 
     left = most
     for chunk in chain.from_iterable(map(file_chunks, files)):
@@ -259,7 +259,7 @@ class Whole:
     """
 
     def __init__(self, corpus: Corpus) -> None:
-        from zoo_tokenizers.text_pieces import TextCount
+        from zoo.data.text_pieces import TextCount
 
         self.corpus = corpus
         self.label = corpus.label

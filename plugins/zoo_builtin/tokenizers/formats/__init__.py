@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from zoo.storage.paths import write_atomically
+from zoo.authoring import write_atomically
 from zoo_builtin.tokenizers.base import FILE_NAME
 from zoo_builtin.tokenizers.formats import huggingface, ranks, vocab_merges
 from zoo_builtin.tokenizers.formats.reading import Vocabulary
