@@ -20,7 +20,7 @@ ALLOWED: dict[str, set[str]] = {
     "storage": {"console", "errors"},
     "catalog": {"console", "contracts", "errors", "storage"},
     "parallel": {"errors"},
-    "compute": {"errors", "parallel", "storage"},
+    "compute": {"console", "errors", "parallel", "storage"},
     "model": {"contracts"},
     "recipe": {"catalog", "compute", "console", "contracts", "errors", "model", "storage"},
     "data": {"catalog", "compute", "console", "contracts", "errors", "recipe", "storage"},

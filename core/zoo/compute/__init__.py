@@ -1,4 +1,4 @@
 """Device, precision, threads and compiling: how the machine computes, decided once.
 
-May import: errors, storage, parallel.
+May import: console, errors, storage, parallel.
 """

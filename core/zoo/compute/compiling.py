@@ -20,8 +20,10 @@ from typing import Any, Literal, ParamSpec, TypeVar
 import torch
 from torch import Tensor, nn
 
+from zoo.compute.compile_trouble import COMPILED, watch
 from zoo.compute.device import operations_per_second
 from zoo.compute.matmul_bench import machine
+from zoo.console.terminal import say
 from zoo.errors import ZooError
 from zoo.storage.paths import cache_dir
 
@@ -64,7 +66,7 @@ def choose_compile(
     if seconds < WORTH_SECONDS:
         return False
     if lacking:
-        print(f"not compiled, so slower: there is no {lacking}", file=sys.stderr)
+        say(f"not compiled, so slower: there is no {lacking}")
     return not lacking
 
 
@@ -72,8 +74,8 @@ def missing_compiler(device: torch.device) -> str | None:
     """What compiling for this device lacks here, None if nothing."""
     if device.type == "cuda":
         return None if importlib.util.find_spec("triton") else "triton"
-    names = [os.environ.get("CXX"), "cl" if os.name == "nt" else "g++", "clang++", "c++"]
-    return None if any(name and shutil.which(name) for name in names) else "C++ compiler"
+    usual = {"win32": "cl", "darwin": "clang++"}.get(sys.platform, "g++")
+    return None if shutil.which(os.environ.get("CXX", usual)) else "C++ compiler"  # as torch looks
 
 
 def compile_blocks(blocks: Iterable[nn.Module], device: torch.device, *, forgiving: bool) -> None:
@@ -84,6 +86,7 @@ def compile_blocks(blocks: Iterable[nn.Module], device: torch.device, *, forgivi
     import torch._dynamo.config as dynamo
     import torch._functorch.config as functorch
 
+    watch()
     functorch.autograd_cache_allow_custom_autograd_functions = True
     dynamo.recompile_limit = VARIANTS
     dynamo.suppress_errors = forgiving
@@ -102,9 +105,12 @@ def remember_instructions() -> None:
     import torch._inductor.config as inductor
     from torch._inductor import cpu_vec_isa
 
-    kept = cache_dir() / "compiled" / f"instructions-{machine()}"
+    kept = cache_dir() / COMPILED / f"instructions-{machine()}"
     if not kept.exists():
-        tried = cpu_vec_isa.valid_vec_isa_list()
+        try:
+            tried = cpu_vec_isa.valid_vec_isa_list()
+        except (RuntimeError, OSError):  # a compiler that doesn't work, as will be told
+            return
         cpu_vec_isa.valid_vec_isa_list.cache_clear()
         with inductor.patch({"cpp.vec_isa_ok": True}):
             there = cpu_vec_isa.valid_vec_isa_list()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from zoo.compute.compiling import choose_compile
+from zoo.compute.compiling import choose_compile, missing_compiler
 from zoo.compute.device import choose_device, choose_precision, prepare_device
 from zoo.compute.matmul_bench import THREADS
 from zoo.console.shell import quoted
@@ -114,11 +114,28 @@ def trainer_for(
     """A trainer, compiled if the recipe and this machine say so, or as an earlier one was."""
     trainer = Trainer(recipe, tokens, group, device, precision)
     setting = recipe.train.compile
+    begun = compiled is not None
     if compiled is None:
         compiled = choose_compile(setting, device, precision, trainer.operations)
-    if group.from_first(compiled):  # not decided anew by a resumed run, for the same roundings
+    # Not decided anew by a resumed run, for the same roundings.
+    if group.from_first(compiled) and can_compile(group, device, begun=begun):
         trainer.compile(forgiving=setting == "auto")
     return trainer
+
+
+def can_compile(group: Group, device: torch.device, *, begun: bool) -> bool:
+    """Whether every process has a compiler; else says so. Every rank must ask.
+
+    A run that had ``begun`` with compiled code goes on without.
+    """
+    lacking = missing_compiler(device)
+    if not group.any(lacking is not None):
+        return True
+    if group.is_first:
+        where = f"there is no {lacking}" if lacking else "another machine has no compiler"
+        alike = ", and losses agree within rounding alone with a run that is" if begun else ""
+        say(f"not compiled, so slower{alike}: {where}")
+    return False
 
 
 def _prepare(recipe: Recipe, group: Group, resumed: SavedRun | None) -> TokenData:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 from torch.nn.parallel import DistributedDataParallel
 
+from zoo.compute.compile_trouble import complaints
 from zoo.compute.compiling import as_written, compile_blocks, compiling
 from zoo.compute.device import autocast
 from zoo.data import batches as token_data
@@ -193,6 +194,8 @@ class Trainer:
         else:
             self._skip(objective, norm)
         self.step += 1
+        if self.compiled:
+            complaints.mend()
         return {"loss": loss, "objective": objective, "grad_norm": norm}, bool(sums[2])
 
     def _update(self, stats: dict[str, dict[str, Tensor]]) -> None:
