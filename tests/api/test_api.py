@@ -38,7 +38,7 @@ def test_make_takes_parts_by_name_by_table_and_as_a_class() -> None:
         (lambda: zoo.make("norm", 3), "name of a component must be a string, not 3"),
         (lambda: zoo.make(3, "rmsnorm"), "kind of a component must be a string, not 3"),
         (lambda: zoo.make("norm", "rmsnorm", "8"), "an integer as its dim, not '8'"),
-        (lambda: zoo.make("attention", "full", DIMS), "a zoo.parts.Build as its build, not Dims"),
+        (lambda: zoo.make("attention", "full", DIMS), "a zoo.Build as its build, not Dims"),
         (lambda: zoo.make("position", "rope", 8), "a zoo.Dims as its dims, not 8"),
         (lambda: zoo.make("scheduler", "cosine", "9"), "an integer as its total_steps, not '9'"),
         (lambda: zoo.make("tokenizer", "bpe", 300), "Options go by name"),

@@ -26,6 +26,7 @@ from zoo.cli.text import for_reader, table
 from zoo.console.progress import track
 from zoo.console.shell import quoted
 from zoo.console.terminal import harmless, on_one_line, readable
+from zoo.run_files import checkpoint
 from zoo_builtin.observers import Console, console
 
 EVIL = "\x1b]0;owned\x07\x1b[31mred\x9b2J\x7f\r"
@@ -64,7 +65,7 @@ def evil(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
     (saved / "state.json").write_bytes(text)
     about["files"]["state.json"] = {
         "size": len(text),
-        "sha256": zoo.checkpoint.sha256(saved / "state.json"),
+        "sha256": checkpoint.sha256(saved / "state.json"),
     }
     (saved / "manifest.json").write_text(json.dumps(about))
     return run

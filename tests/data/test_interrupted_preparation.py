@@ -154,12 +154,12 @@ def started(script: str) -> subprocess.Popen[str]:
     code = "\n".join(
         [
             "from test_interrupted_preparation import *",
-            "from zoo import encoding, tokens",
+            "from zoo.data import encode as encoding, shards as tokens",
             *settings,
             script,
         ]
     )
-    path = os.pathsep.join([str(Path(__file__).parents[1]), *sys.path])
+    path = os.pathsep.join([str(Path(__file__).parent), *sys.path])
     return subprocess.Popen(
         [sys.executable, "-c", code],
         env={**os.environ, "PYTHONPATH": path},

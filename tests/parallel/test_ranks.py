@@ -23,10 +23,10 @@ from zoo.run_files import checkpoint
 pytestmark = [posix, pytest.mark.slow]
 
 PLUGIN = """\
-import os, signal, time, torch, zoo, zoo.cli, zoo.watchdog
+import os, signal, time, torch, zoo, zoo.cli, zoo.parallel.watchdog
 from torch import nn
 
-zoo.watchdog.LEAST_SECONDS = 8.0
+zoo.parallel.watchdog.LEAST_SECONDS = 8.0
 zoo.cli.PATIENCE = 3.0
 first = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") == "0"
 done = []

@@ -130,9 +130,9 @@ def test_what_one_process_measures_holds_for_those_that_it_starts() -> None:
     code = """
 import os, sys, torch
 from torch.distributed.launcher import api
-from zoo import products
-from zoo.device import choose_precision
-from zoo.products import Product
+from zoo.compute import matmul_bench as products
+from zoo.compute.device import choose_precision
+from zoo.compute.matmul_bench import Product
 
 def measure():
     fast = 9.0 if torch.get_num_threads() > 1 else 1.0

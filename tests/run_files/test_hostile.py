@@ -329,7 +329,7 @@ from pathlib import Path
 import torch, safetensors.torch
 import test_hostile as t
 from zoo import ZooError, checkpoint
-from zoo.memory import peak_bytes
+from zoo_measure.memory import peak_bytes
 
 folder = t.a_checkpoint(Path(sys.argv[1]))
 cpu, largest = torch.device("cpu"), 0

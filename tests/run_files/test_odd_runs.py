@@ -15,6 +15,7 @@ from small_runs import somewhere, tiny
 
 import zoo
 from zoo.cli import main
+from zoo.run_files import checkpoint, listing
 from zoo.run_files.listing import RunState, runs, state_of
 from zoo.run_files.metrics import LONGEST_LINE, lines_in, records_in
 from zoo_builtin.observers import Plot
@@ -150,7 +151,7 @@ def test_what_can_be_done_without_is_no_problem(
 def test_a_folder_that_can_not_be_read_at_all_is_listed(
     pair: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plain = zoo.run_states.state_of
+    plain = listing.state_of
 
     def state_of(run: Path) -> RunState:
         if run.name == "one":
@@ -172,7 +173,7 @@ def test_a_checkpoint_that_may_not_be_read_hides_no_other(
 ) -> None:
     one, _ = pair
     shutil.copytree(one / "checkpoints/step-00000004", one / "checkpoints/step-00000005")
-    plain = zoo.checkpoint.verify
+    plain = checkpoint.verify
 
     def verify(folder: Path) -> None:
         if folder.name == "step-00000005":

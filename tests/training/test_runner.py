@@ -269,7 +269,9 @@ class TestSignals:
             "import os, signal\n"
             "try:\n    os.kill(os.getpid(), signal.SIGTERM)\nexcept BaseException:\n    pass\n"
         )
-        source = "from zoo.interrupts import Interrupts\nwith Interrupts():\n    import slow\n"
+        source = (
+            "from zoo.parallel.interrupts import Interrupts\nwith Interrupts():\n    import slow\n"
+        )
         done = subprocess.run([sys.executable, "-c", source], cwd=tmp_path, capture_output=True)
         assert done.returncode == 143
         assert done.stderr.strip() == b"interrupted"

@@ -58,7 +58,7 @@ def loader(tmp_path: Path) -> Any:
     def load(*changes: str) -> Recipe:
         path = tmp_path / "a.toml"
         path.write_text(MINIMAL, encoding="utf-8")
-        return zoo.recipe.load_recipe(path, changes, registry())
+        return zoo.load_recipe(path, changes, registry())
 
     return load
 
@@ -184,8 +184,8 @@ def test_narrow_numbers_take_less(load: Any) -> None:
 
 MEASURED = """
 import sys, torch, zoo
-from zoo.bench import contender, tokens_to_time
-from zoo.memory import peak_bytes
+from zoo_measure.bench import contender, tokens_to_time
+from zoo_measure.memory import peak_bytes
 recipe, cpu = zoo.load_recipe(sys.argv[1], sys.argv[2:]), torch.device("cpu")
 with tokens_to_time(recipe) as data:
     torch.ones(64, 64, requires_grad=True).sum().backward()
