@@ -114,27 +114,44 @@ AT_LEAST = {
     "keep": 2,
     "log_every": 1,
     "max_new_tokens": 1,
+    "vocab_size": 1,
+    "d_model": 1,
+    "n_layers": 1,
+    "n_heads": 1,
+    "head_dim": 1,
+    "max_seq_len": 1,
 }
 """The least value of the options that count something."""
 
 
-def too_small(section: Any) -> Iterator[tuple[str, str]]:
-    """The options that are below what makes sense: (option, what is wrong)."""
+ABOVE_0 = ("linear_std", "logit_scale", "logit_cap", "embedding_std", "residual_scale")
+"""The options of ``[model]`` that have to be above 0."""
+
+
+def value_flaws(options: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The options of a section whose value alone is wrong: (option, what is wrong).
+
+    An option that could not be read is None.
+    """
     for name, least in AT_LEAST.items():
-        value = getattr(section, name, None)
+        value = options.get(name)
         if value is not None and value < least:
             yield name, f"is {value}: at least {least} is needed"
+    for name in ABOVE_0:
+        value = options.get(name)
+        if value is not None and value <= 0:
+            yield name, f"is {value}: a number above 0 is needed"
+    clip = options.get("clip")
+    if clip is not None and clip <= 0:
+        yield "clip", f'is {clip}: a positive norm is needed, or "none"'
 
 
-def train_flaws(train: TrainOptions) -> Iterator[tuple[str, str]]:
-    """What is wrong with ``[train]`` taken alone: (option, what is wrong)."""
+def length_flaws(train: TrainOptions) -> Iterator[tuple[str, str]]:
+    """What is wrong with how long ``[train]`` says to train: (option, what is wrong)."""
     if train.steps is None and train.tokens is None:
         yield "", "steps or tokens is missing: write how long to train, such as steps = 1000"
     if train.steps is not None and train.tokens is not None:
         yield "tokens", "steps is written as well: one of the two says how long to train"
-    if train.clip is not None and train.clip <= 0:
-        yield "clip", f'is {train.clip}: a positive norm is needed, or "none"'
-    yield from too_small(train)
 
 
 def batch_flaws(train: TrainOptions, max_seq_len: int) -> Iterator[tuple[str, str]]:
@@ -165,10 +182,23 @@ def rule_flaws(rule: ParamRule) -> Iterator[tuple[str, str]]:
             yield name, f"is {value}: a multiplier can't be negative"
 
 
+def width_flaws(d_model: int, n_heads: int, head_dim: int | None) -> Iterator[tuple[str, str]]:
+    """A width that the heads can't share evenly, where none is set for them."""
+    if head_dim is None and min(d_model, n_heads) >= 1 and d_model % n_heads:
+        yield (
+            "n_heads",
+            f"is {n_heads}, no divisor of d_model = {d_model}: change one or set head_dim",
+        )
+
+
 def model_flaws(options: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Lists over the layers that are longer than the model is deep: (option, what is wrong)."""
+    """What in ``[model]`` clashes before a part of it is made: (option, what is wrong).
+
+    These are widths, and lists over the layers that are longer than the model is deep.
+    """
     n_layers = options["n_layers"]
+    yield from width_flaws(options["d_model"], options["n_heads"], options["head_dim"])
     for name, value in options.items():
-        if isinstance(value, list) and len(value) > max(1, n_layers):
+        if isinstance(value, list) and 1 <= n_layers < len(value) > 1:
             message = f"is a list of {len(value)} for {n_layers} layers: its end would be unused"
             yield name, message
