@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -43,6 +45,32 @@ def test_is_measured_once(monkeypatch: pytest.MonkeyPatch) -> None:
     first = cpu_products()
     monkeypatch.setattr(products, "measure", None)  # whoever calls it fails
     assert cpu_products() == first
+
+
+MEASURES = """
+import json, sys, time
+from pathlib import Path
+from zoo import products as matmul_bench
+measure = matmul_bench.measure
+
+def noted():
+    Path(sys.argv[1], str(time.time_ns())).touch()
+    return measure()
+
+matmul_bench.measure = noted
+print(json.dumps(matmul_bench.cpu_products()))
+"""
+
+
+def test_processes_that_start_at_once_use_what_one_measured(own_cache: Path) -> None:
+    notes = own_cache / "notes"
+    notes.mkdir()
+    command = [sys.executable, "-c", MEASURES, str(notes)]
+    started = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(4)]
+    found = {process.communicate(timeout=60)[0] for process in started}
+    assert len(found) == 1
+    assert next(iter(found))
+    assert len(list(notes.iterdir())) == 1
 
 
 @pytest.mark.parametrize("damage", ["", "{}", "[1]", '{"float32": null}', '{"float32": [1]}'])

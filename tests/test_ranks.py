@@ -210,9 +210,13 @@ atexit.register(os.write, 1, b"goodbye, ")
 """
 
 
-def test_processes_of_a_group_end_before_python_takes_itself_apart() -> None:
+def test_processes_of_a_group_end_before_python_takes_itself_apart(tmp_path: Path) -> None:
     Path("plugin.py").write_text(PLUGIN + GOODBYE)
-    done = zoo_train("tiny.toml", *SETTINGS, "--nproc=2")
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    done = zoo_train("tiny.toml", *SETTINGS, "--nproc=2", TMPDIR=str(temporary))
+    assert [path.name for path in temporary.iterdir() if "torchelastic" in path.name] == []
+    assert list(temporary.glob("zoo-*")) == []
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("goodbye") == 3
     assert done.stdout.count("taken apart") == 1  # the one that started the two

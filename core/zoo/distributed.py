@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -188,7 +189,7 @@ def processes_here(world: int) -> list[int]:
 
 def launch(n_processes: int, arguments: Sequence[str]) -> int:
     """Runs ``zoo ARGUMENTS`` in this many processes and returns the exit code."""
-    from torch.distributed.elastic.multiprocessing.api import SignalException
+    from torch.distributed.elastic.multiprocessing.api import DefaultLogsSpecs, SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
@@ -198,21 +199,23 @@ def launch(n_processes: int, arguments: Sequence[str]) -> int:
     os.environ.setdefault("TORCH_ELASTIC_SHUTDOWN_TIMEOUT", "3600")
     threads = max(1, (os.cpu_count() or 1) // n_processes)
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
-    config = LaunchConfig(
-        min_nodes=1,
-        max_nodes=1,
-        nproc_per_node=n_processes,
-        rdzv_backend="c10d",
-        rdzv_endpoint="localhost:0",
-        run_id=NPROC,
-        max_restarts=0,
-    )
-    try:
-        elastic_launch(config, ZOO[0])(*ZOO[1:], *arguments)
-    except SignalException as stopped:
-        return 128 + int(stopped.sigval)
-    except ChildFailedError as failed:
-        return cause([each.exitcode for each in failed.failures.values()])
+    with TemporaryDirectory(prefix="zoo-") as logs:  # torch makes a folder, and leaves it there
+        config = LaunchConfig(
+            min_nodes=1,
+            max_nodes=1,
+            nproc_per_node=n_processes,
+            rdzv_backend="c10d",
+            rdzv_endpoint="localhost:0",
+            run_id=NPROC,
+            max_restarts=0,
+            logs_specs=DefaultLogsSpecs(log_dir=logs),
+        )
+        try:
+            elastic_launch(config, ZOO[0])(*ZOO[1:], *arguments)
+        except SignalException as stopped:
+            return 128 + int(stopped.sigval)
+        except ChildFailedError as failed:
+            return cause([each.exitcode for each in failed.failures.values()])
     return 0
 
 

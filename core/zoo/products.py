@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import torch
 
+from zoo.lock import only_one
 from zoo.paths import cache_dir, write_atomically
 
 SIZE = 512
@@ -49,14 +50,24 @@ def cpu_products() -> dict[str, Product]:
     """
     threads = os.environ.get(THREADS) or torch.get_num_threads()
     kept = cache_dir() / "products" / f"{machine(threads)}.json"
+    if (found := products_in(kept)) is not None:
+        return found
+    kept.parent.mkdir(exist_ok=True)
+    # One measures and the others take what it found: each alone might find another way faster.
+    with only_one(kept.with_suffix(".lock"), "another process measures matrix products: waiting"):
+        if (found := products_in(kept)) is None:
+            found = measure()
+            write_atomically(kept, (json.dumps(found, indent=2) + "\n").encode())
+    return found
+
+
+def products_in(kept: Path) -> dict[str, Product] | None:
+    """What a file says that was measured earlier; None where there is no whole one."""
     try:
         read = json.loads(kept.read_text(encoding="utf-8"))
         return {route: Product(*map(float, read[route])) for route in ROUTES}
     except (OSError, ValueError, KeyError, TypeError):
-        measured = measure()
-    kept.parent.mkdir(exist_ok=True)
-    write_atomically(kept, (json.dumps(measured, indent=2) + "\n").encode())
-    return measured
+        return None
 
 
 @contextmanager

@@ -82,6 +82,9 @@ def _unzipped(chunks: Iterable[bytes], path: Path, complete: bool) -> Iterator[b
         for chunk in chunks:
             while chunk:
                 if stream.eof:
+                    chunk = chunk.lstrip(b"\0")  # padding, as tape drives and some clients leave
+                    if not chunk:
+                        break
                     stream = zlib.decompressobj(GZIP)
                 if text := stream.decompress(chunk, CHUNK):
                     yield text
