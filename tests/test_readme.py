@@ -57,6 +57,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "recipes/tinystories.toml").write_text(SMALLER, encoding="utf-8")
     plugin = next(block for block in blocks("python") if "zoo_register" in block)
     (folder / "my_norms.py").write_text(plugin, encoding="utf-8")
+    for recipe in blocks("toml"):
+        if name := re.match(r"# (recipes/[\w-]+\.toml)\n", recipe):
+            (folder / name[1]).write_text(recipe, encoding="utf-8")
     for name in ("stories.txt", "README.md"):
         (folder / name).write_text(README, encoding="utf-8")
     return folder

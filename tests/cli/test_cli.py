@@ -121,7 +121,7 @@ def test_a_closed_output_is_met_quietly(args: str) -> None:
         ("train tiny.toml --nproc 0", "--nproc: 0 is less than 1"),
         ("train tiny.toml --out runs/tiny-1", "exists already; go on with `--resume runs/tiny-1`"),
         ("train tiny.toml --sett a=b", "--sett"),
-        ("train tiny.toml --set train.device=cuda:99", "train.device = 'cuda:99' can't be used"),
+        ("train tiny.toml --set train.device=cuda:99", "train.device: 'cuda:99' can't be used"),
         ("check", "RECIPE"),
         ("check tiny.toml --plugin nowhere.py", "--plugin: nowhere.py: no such file"),
         ("list nrom", "no kind 'nrom'; did you mean 'norm'?"),
@@ -209,7 +209,7 @@ def test_a_folder_s_name_can_be_printed(name: str, capsys: pytest.CaptureFixture
 
 def test_a_device_that_holds_no_numbers_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     said = error_of(capsys, "train", "tiny.toml", "--set", "train.device=meta")
-    assert "train.device = 'meta' can't be used here (it holds no numbers)" in said
+    assert "train.device: 'meta' can't be used here (it holds no numbers)" in said
 
 
 def test_a_bug_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:

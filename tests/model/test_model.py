@@ -189,8 +189,8 @@ class TestDecoder:
     @pytest.mark.parametrize(
         ("change", "message"),
         [
-            ({"n_heads": 5}, "d_model = 32 is no multiple of n_heads = 5"),
-            ({"n_layers": 0}, "n_layers = 0"),
+            ({"n_heads": 5}, "n_heads is 5, no divisor of d_model = 32"),
+            ({"n_layers": 0}, "n_layers is 0"),
             ({"attention": [FullAttention] * 3}, "a list of 3 entries for 2 layers"),
         ],
         ids=str,

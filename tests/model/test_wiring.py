@@ -128,7 +128,7 @@ class TestInitialisation:
     )
     @pytest.mark.parametrize("value", [0.0, -1.0])
     def test_options_without_meaning_are_refused(self, option: str, value: float) -> None:
-        with pytest.raises(zoo.RecipeError, match=rf"model: {option} = .*above 0"):
+        with pytest.raises(zoo.RecipeError, match=rf"model\.{option}: is .*above 0"):
             decoder(**{option: value})
 
 

@@ -87,9 +87,11 @@ def _convert_scalar(value: Any, annotation: Any, at: At, reader: Reader) -> Any:
         return reader.path(value, at)
     if isinstance(value, int) and value not in INT64:
         reader.refuse(at, "does not fit into 64 bits")
-    elif annotation is float and not math.isfinite(value):
+        return None
+    if annotation is float and not math.isfinite(value):
         reader.refuse(at, f"is {value}: a finite number is needed")
-    elif annotation in (float, AnyFloat):
+        return None
+    if annotation in (float, AnyFloat):
         return float(value)
     return None if value == "none" and annotation is type(None) else value
 

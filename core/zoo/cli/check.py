@@ -1,7 +1,8 @@
 """Tell whether recipes are right, without training.
 
 Every problem of every recipe is shown, with its file and line. The parts are made, as far as that
-needs no memory for weights and no text.
+needs no memory for weights and no text. A device that this machine lacks is a problem: a recipe for
+another machine is checked with --set train.device=auto.
 """
 
 from __future__ import annotations
@@ -31,12 +32,12 @@ def add_arguments(parser: Parser) -> None:
 def run(args: argparse.Namespace) -> int:
     load_plugins(args)
 
-    from zoo.recipe.load import load_recipe
+    from zoo.recipe.load import load_to_train
 
     code = 0
     for file in args.recipes:
         try:
-            recipe = load_recipe(file, args.set)
+            recipe = load_to_train(file, args.set)
         except RecipeError as error:
             print(error, file=sys.stderr)
             say(f"{file}: {count(len(error.problems), 'problem')}")

@@ -136,10 +136,10 @@ def opened(args: argparse.Namespace) -> tuple[Run | None, Recipe]:
     """The run to go on with, if that is asked for, and the recipe."""
     load_plugins(args)
 
-    from zoo.recipe.load import load_recipe
+    from zoo.recipe.load import load_to_train
 
     if args.resume is None:
-        return None, load_recipe(args.recipe, args.set)
+        return None, load_to_train(args.recipe, args.set)
     resumed = open_run(args.resume, resumable=True)
     resumed.check_shapes()  # before its model is counted
     return resumed, resumed.recipe

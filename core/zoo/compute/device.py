@@ -33,21 +33,59 @@ def choose_device(name: str) -> torch.device:
             name = "cuda"
         else:
             name = "mps" if torch.backends.mps.is_available() else "cpu"
+    if reason := no_device(name) or missing_here(name):
+        raise ZooError(f"train.device = {unusable(name, reason)}")
+    device = torch.device(name)
+    if device.type == "cuda":
+        device = torch.device("cuda", local_rank() if device.index is None else device.index)
+        try:
+            torch.empty(1, device=device)
+        except RuntimeError as error:  # it is there, but it is full or broken
+            raise ZooError(f"train.device = {unusable(name, first_line(error))}") from None
+        torch.cuda.set_device(device)
+    return device
+
+
+def unusable(name: str, reason: str) -> str:
+    """What is said of a ``train.device`` that can't be used, and why not."""
+    return f'{name!r} can\'t be used here ({reason}); write "auto" or "cpu"'
+
+
+def no_device(name: str) -> str | None:
+    """Why a ``train.device`` can be none of any machine; None if it can."""
     try:
         device = torch.device(name)
-        if device.type == "meta":
-            raise RuntimeError("it holds no numbers")
-        if device.type == "cuda":
-            device = torch.device("cuda", local_rank() if device.index is None else device.index)
+    except RuntimeError:
+        return 'there are "cpu", "cuda", "cuda:1", "mps"'
+    return "it holds no numbers" if device.type == "meta" else None
+
+
+def missing_here(name: str) -> str | None:
+    """Why this machine can't compute on a device; None if it can.
+
+    Takes no memory of a CUDA device, as a tensor there would.
+    """
+    device = torch.device(name)
+    if device.type == "cuda":
+        found = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        index = local_rank() if device.index is None else device.index
+        if index < found:
+            return None
+        if torch.version.cuda is None and torch.version.hip is None:
+            return "this torch is built without CUDA"
+        if not found:
+            return "torch sees no CUDA device"
+        devices = "1 CUDA device" if found == 1 else f"{found} CUDA devices"
+        return f"torch sees {devices}, and this would be cuda:{index}"
+    try:
         torch.empty(1, device=device)
-        if device.type == "cuda":
-            torch.cuda.set_device(device)
     except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise ZooError(
-            f'train.device = {name!r} can\'t be used here ({reason}); write "auto" or "cpu"'
-        ) from None
-    return device
+        return first_line(error)
+    return None
+
+
+def first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def choose_precision(name: str, device: torch.device) -> str:

@@ -34,6 +34,7 @@ from zoo.model.build import Build, seeded
 from zoo.model.kv_cache import DecodingState
 from zoo.model.layers import Embedding, product, truncated_normal_
 from zoo.model.sequence import Seq
+from zoo.model.sizes import size_flaws, width_flaws
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -161,11 +162,27 @@ class Decoder(nn.Module):
         residual_scale: float = 1.0,
     ) -> None:
         super().__init__()
-        self.dims = dims = checked_dims(
-            vocab_size, d_model, n_layers, n_heads, head_dim, max_seq_len
-        )
-        check_positive(linear_std=linear_std, logit_scale=logit_scale, logit_cap=logit_cap)
-        check_positive(embedding_std=embedding_std, residual_scale=residual_scale)
+        sizes = {
+            "vocab_size": vocab_size,
+            "d_model": d_model,
+            "n_layers": n_layers,
+            "n_heads": n_heads,
+            "head_dim": head_dim,
+            "max_seq_len": max_seq_len,
+        }
+        scales = {
+            "linear_std": linear_std,
+            "logit_scale": logit_scale,
+            "logit_cap": logit_cap,
+            "embedding_std": embedding_std,
+            "residual_scale": residual_scale,
+        }
+        for name, told in (
+            *size_flaws({**sizes, **scales}),
+            *width_flaws(d_model, n_heads, head_dim),
+        ):
+            raise ValueError(f"{name} {told}")
+        self.dims = dims = Dims(**{**sizes, "head_dim": head_dim or d_model // n_heads})  # type: ignore[arg-type]
         norms = per_layer(norm, n_layers)
         activations = per_layer(activation, n_layers)
 
@@ -320,39 +337,6 @@ def check_ids(ids: Any) -> None:
         raise ValueError(f"ids of shape {tuple(ids.shape)}: {wanted}{remedy}")
     if ids.dtype not in (torch.int64, torch.int32):
         raise ValueError(f"ids of type {ids.dtype}: {wanted}, such as torch.long")
-
-
-def checked_dims(
-    vocab_size: int,
-    d_model: int,
-    n_layers: int,
-    n_heads: int,
-    head_dim: int | None,
-    max_seq_len: int,
-) -> Dims:
-    """The model's sizes, head_dim filled in. Raises ValueError, with the numbers, if they clash."""
-    for name, size in (
-        ("vocab_size", vocab_size),
-        ("d_model", d_model),
-        ("n_layers", n_layers),
-        ("n_heads", n_heads),
-        ("head_dim", head_dim if head_dim is not None else 1),
-        ("max_seq_len", max_seq_len),
-    ):
-        if size < 1:
-            raise ValueError(f"{name} = {size}: at least 1 is needed")
-    if head_dim is None and d_model % n_heads:
-        raise ValueError(
-            f"d_model = {d_model} is no multiple of n_heads = {n_heads}: change one or set head_dim"
-        )
-    return Dims(d_model, n_layers, n_heads, head_dim or d_model // n_heads, max_seq_len, vocab_size)
-
-
-def check_positive(**options: float | None) -> None:
-    """Raises ValueError for an option that is given and not above 0."""
-    for name, value in options.items():
-        if value is not None and value <= 0:
-            raise ValueError(f"{name} = {value}: a number above 0 is needed")
 
 
 ACTS = {"qk": "turns queries and keys", "scores": "biases scores"}

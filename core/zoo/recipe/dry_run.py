@@ -8,19 +8,21 @@ import random
 import tempfile
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
 
-from zoo.catalog.component import ComponentError, components_in, noting_made
+from zoo.catalog.component import Component, ComponentError, components_in, noting_made
 from zoo.catalog.schema import At
-from zoo.contracts import UNKNOWN_VOCAB, Param, RunInfo
+from zoo.compute.device import missing_here, no_device, unusable
+from zoo.contracts import UNKNOWN_VOCAB, Make, Observer, Param, RunInfo
 from zoo.errors import ZooError
 from zoo.model.param_groups import apply_rules, named_params
+from zoo.recipe import stand_ins
 from zoo.recipe.first_pass import Made, first_flaw, lacks, told_of, unheard
 
 if TYPE_CHECKING:
@@ -31,18 +33,28 @@ EXPECTED = (ZooError, ValueError, TypeError, ArithmeticError, RuntimeError, Impo
 """What a recipe's values may bring about; anything else is a bug and keeps its traceback."""
 
 
-def dry_run(recipe: Recipe, refuse: Callable[[At, str], None]) -> None:
+def dry_run(
+    right: Mapping[str, Any],
+    recipe: Recipe | None,
+    steps: int | None,
+    refuse: Callable[[At, str], None],
+) -> None:
     """Makes every part, the model on the meta device and observers for a run that never starts.
 
-    A window without values goes through the model. What parts raise, lack or make of a wrong shape
-    goes to ``refuse``, with the place of the part. No source of randomness is changed.
+    ``right`` is what could be read of the recipe, ``recipe`` is None unless that is all of it, and
+    ``steps`` unless the length of the run can be told. Where a part can't be made, the others are
+    tried all the same, and something stands in for it. A window without values goes through a whole
+    model. What parts raise, lack or make of a wrong shape goes to ``refuse``, with the place of the
+    part. No source of randomness is changed.
     """
 
-    def attempt(at: At, make: Callable[[], Any]) -> Any:
+    def attempt(at: At, make: Callable[[], Any], sure: bool = True) -> Any:
+        """What is made; if not ``sure`` of what it is made from, a ValueError alone counts."""
         try:
             return make()
         except ComponentError as error:
-            refuse(error.at, error.reason)
+            if sure or type(error.__cause__) is ValueError:
+                refuse(error.at, error.reason)
         except EXPECTED as error:
             refuse(at, f"{type(error).__name__}: {error}")
         return None
@@ -54,65 +66,108 @@ def dry_run(recipe: Recipe, refuse: Callable[[At, str], None]) -> None:
         return not flaws
 
     with unchanged_randomness(), noting_made() as parts:
-        for corpus in components_in(recipe.data.corpus):  # also those that stand in for others
-            attempt(("data", "corpus"), corpus)
-        if recipe.train.device != "auto":
-            attempt(("train", "device"), lambda: torch.device(recipe.train.device))
-        for sampler in recipe.generate.samplers:
+        for corpus in components_in(right["data"].corpus if "data" in right else None):
+            attempt(("data", "corpus"), corpus)  # also those that stand in for others
+        for sampler in right["generate"].samplers or ():
             attempt(("generate", "samplers"), sampler)
-        if recipe.scheduler is not None:
-            scheduler = recipe.scheduler
-            attempt(("scheduler",), lambda: scheduler(recipe.total_steps))
-        tokenizer = attempt(("tokenizer",), recipe.tokenizer)
+        if (scheduler := right.get("scheduler")) is not None:
+            length = stand_ins.STEPS if steps is None else steps
+            attempt(("scheduler",), lambda: scheduler(length), sure=steps is not None)
+        tokenizer = attempt(("tokenizer",), right["tokenizer"]) if "tokenizer" in right else None
         without_flaws(parts)
-        if tokenizer is None:
-            return
     with unchanged_randomness(), noting_made() as parts:
-        vocab_size = tokenizer.vocab_size or UNKNOWN_VOCAB
-        with torch.device("meta"):
-            model = attempt(("model",), lambda: recipe.model(vocab_size, recipe.train.seed))
+        vocab_size = tokenizer.vocab_size if tokenizer is not None else None
+        vocab_size = vocab_size or UNKNOWN_VOCAB
+        model, is_whole = None, False
+        if "model" in right:
+            model, is_whole = try_model(right["model"], vocab_size, refuse)
         fits = without_flaws(parts)
-        watch(recipe, model, attempt, without_flaws)
-        if model is None or not fits:
-            return
-        params = named_params(model)
-        for i, rule in enumerate(recipe.params):
+        makers = right["train"].observers or ()
+        watch(makers, recipe, model if is_whole else None, steps, attempt, without_flaws)
+        is_whole = is_whole and fits
+        params = named_params(model) if model is not None and fits else stand_ins.some_params()
+        for i, rule in enumerate(right["params"] if is_whole else ()):
             try:
                 params = apply_rules(params, [rule])
             except ValueError as error:
                 refuse(("params", i), str(error).removeprefix("params[0] "))
-        with torch.device("meta"), no_compiler(), noting_made() as optimizers:
-            made = attempt(("optimizer",), lambda: recipe.optimizer(params))
-        if without_flaws(optimizers) and made is not None and (flaw := uncovered(made, params)):
-            refuse(("optimizer",), flaw)
+        if "optimizer" in right:
+            with torch.device("meta"), no_compiler(), noting_made() as optimizers:
+                make = right["optimizer"]
+                made = attempt(("optimizer",), lambda: make(params), sure=is_whole)
+            right_kind = without_flaws(optimizers) and made is not None
+            if right_kind and is_whole and (flaw := uncovered(made, params)):
+                refuse(("optimizer",), flaw)
+        if recipe is None or model is None or not is_whole:
+            return
         if seen := first_flaw(recipe, vocab_size, model, parts):
             refuse(seen.component.at, str(seen))
 
 
+def try_device(name: str | None, refuse: Callable[[At, str], None], *, here: bool) -> None:
+    """Refuses a ``train.device`` that no machine has, or that isn't ``here``.
+
+    None is one that could not be read.
+    """
+    at = ("train", "device")
+    if name is None or name == "auto":
+        return
+    if told := no_device(name):
+        refuse(at, unusable(name, told))
+    elif here and (told := missing_here(name)):
+        elsewhere = "; to check for another machine, add --set train.device=auto"
+        refuse(at, unusable(name, told) + elsewhere)
+
+
+def try_model(
+    model: Component, vocab_size: int, refuse: Callable[[At, str], None]
+) -> tuple[Decoder | None, bool]:
+    """A model without values, and whether it is made of its own parts alone.
+
+    A part that can't be made is refused and another put in its place, so that the next ones are
+    tried too. None where that doesn't help.
+    """
+    tried = stand_ins.with_right_values(model)
+    while tried is not None:
+        try:
+            with torch.device("meta"):
+                made = tried(vocab_size)
+            return made, tried is model and stand_ins.is_whole(made)
+        except ComponentError as error:
+            refuse(error.at, error.reason)
+            tried = stand_ins.without(tried, error.at)
+    return None, False
+
+
 def watch(
-    recipe: Recipe,
+    makers: Sequence[Make[Observer]],
+    recipe: Recipe | None,
     model: Decoder | None,
-    attempt: Callable[[At, Callable[[], Any]], Any],
+    steps: int | None,
+    attempt: Callable[..., Any],
     without_flaws: Callable[[Made], bool],
 ) -> None:
     """Makes the observers, and warns of methods that nobody will call."""
     with tempfile.TemporaryDirectory() as folder, noting_made() as observers:
-        run = no_run(recipe, folder, model)
-        for make in recipe.train.observers:
-            attempt(("train", "observers"), functools.partial(make, run))
+        run = no_run(recipe, folder, model, steps)
+        sure = recipe is not None and model is not None and steps is not None
+        for make in makers:
+            attempt(("train", "observers"), functools.partial(make, run), sure)
     without_flaws(observers)
     for component, observer in observers:
         for told in unheard(observer):
             warnings.warn(told_of(component, f"has a method {told}"), stacklevel=2)
 
 
-def no_run(recipe: Recipe, folder: str, model: Decoder | None = None) -> RunInfo:
-    """A run to make observers for."""
+def no_run(
+    recipe: Recipe | None, folder: str, model: Decoder | None = None, steps: int | None = None
+) -> RunInfo:
+    """A run to make observers for, of so many steps, if that is known."""
     return RunInfo(
         dir=Path(folder),
-        name=recipe.name,
-        recipe=recipe,
-        total_steps=recipe.total_steps,
+        name=recipe.name if recipe is not None else "",
+        recipe=cast("Recipe", recipe),
+        total_steps=stand_ins.STEPS if steps is None else steps,
         start_step=0,
         label="",
         notices=[],

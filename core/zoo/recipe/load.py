@@ -31,7 +31,24 @@ def load_recipe(
     Raises:
         RecipeError: everything that is wrong, each with its file and line.
     """
-    from zoo.recipe.dry_run import dry_run
+    return _load(path, overrides, registry, device=False)
+
+
+def load_to_train(
+    path: str | Path, overrides: Sequence[str] = (), registry: Registry | None = None
+) -> Recipe:
+    """``load_recipe`` for training here: a device that this machine lacks is a problem too.
+
+    Raises:
+        RecipeError: everything that is wrong, each with its file and line.
+    """
+    return _load(path, overrides, registry, device=True)
+
+
+def _load(
+    path: str | Path, overrides: Sequence[str], registry: Registry | None, *, device: bool
+) -> Recipe:
+    from zoo.recipe.dry_run import dry_run, try_device
 
     file = expanded(path)
     registry = registry or default_registry()
@@ -43,10 +60,12 @@ def load_recipe(
         except RecipeError as error:
             problems += error.problems
     reader = RecipeReader(root, registry, problems)
-    recipe = reader.read(file, text)
+    right = reader.read()
+    recipe = reader.recipe(file, text, right)
     if recipe is not None:
         recipe = replace(recipe, swaps=swaps(root, recipe.components))
-        dry_run(recipe, reader.refuse)
+    dry_run(right, recipe, reader.steps, reader.refuse)
+    try_device(right["train"].device, reader.refuse, here=device)
     return if_right(recipe, problems)
 
 
@@ -67,13 +86,13 @@ def recipe_of(recipe: Recipe | str | os.PathLike[str]) -> Recipe:
 def check(
     path: str | Path, overrides: Sequence[str] = (), registry: Registry | None = None
 ) -> list[Problem]:
-    """What is wrong with a recipe; nothing if it can be trained.
+    """What is wrong with a recipe; nothing if it can be trained on this machine.
 
     >>> [problem.path for problem in check("recipes/smoke.toml", ["model.norm=rmsnrom"])]
     ['model.norm']
     """
     try:
-        load_recipe(path, overrides, registry)
+        load_to_train(path, overrides, registry)
     except RecipeError as error:
         return error.problems
     return []

@@ -14,6 +14,7 @@ from zoo.catalog.schema import At, show
 from zoo.catalog.signature import Option, read_signature
 from zoo.catalog.version import zoo_version
 from zoo.contracts import Make, Optimizer, ParamRule, Scheduler, Tokenizer, ref
+from zoo.contracts.kinds import KINDS
 from zoo.errors import Problem, RecipeError, did_you_mean
 from zoo.recipe.document import DEFAULT_NAMES, FORMAT, Node, parse
 from zoo.recipe.recipe import Recipe
@@ -22,10 +23,10 @@ from zoo.recipe.sections import (
     GenerateOptions,
     TrainOptions,
     batch_flaws,
+    length_flaws,
     model_flaws,
     rule_flaws,
-    too_small,
-    train_flaws,
+    value_flaws,
 )
 
 CONTRACTS = {
@@ -42,16 +43,18 @@ COMPONENTS = {
 KEYS = ("zoo", "extends", "data", "model", *COMPONENTS, "train", "generate", "params")
 
 
+SECTIONS: dict[str, Callable[..., Any]] = {
+    "data": DataOptions,
+    "train": TrainOptions,
+    "generate": GenerateOptions,
+}
+
+
 def sections() -> dict[str, Callable[..., Any]]:
     """The sections whose keys are the keyword-only parameters of these factories."""
     from zoo.model.decoder import Decoder  # only now: it needs torch
 
-    return {
-        "data": DataOptions,
-        "model": Decoder,
-        "train": TrainOptions,
-        "generate": GenerateOptions,
-    }
+    return {**SECTIONS, "model": Decoder}
 
 
 @functools.cache
@@ -70,7 +73,7 @@ def parse_recipe(text: str, file: Path, registry: Registry | None = None) -> Rec
     """
     problems: list[Problem] = []
     reader = RecipeReader(parse(text, file), registry or default_registry(), problems)
-    return if_right(reader.read(file, text), problems)
+    return if_right(reader.recipe(file, text, reader.read()), problems)
 
 
 def if_right(recipe: Recipe | None, problems: list[Problem]) -> Recipe:
@@ -81,65 +84,104 @@ def if_right(recipe: Recipe | None, problems: list[Problem]) -> Recipe:
 
 
 class RecipeReader:
-    """Turns a document into a recipe, noting every problem on the way."""
+    """Turns a document into the parts of a recipe, noting every problem on the way.
+
+    A problem with one part keeps no other from being read: all are told at once.
+    """
 
     def __init__(self, root: Node, registry: Registry, problems: list[Problem]) -> None:
         self.root = root
         self.problems = problems
+        self.places: list[At] = []
+        self.complete = True
+        self.steps: int | None = None
         self.resolver = Resolver(registry, self.refuse, lambda at: root.origin_of(at).folder)
 
     def refuse(self, at: At, message: str) -> None:
+        self.places.append(at)
         self.problems.append(self.root.origin_of(at).problem(at, message))
 
-    def read(self, file: Path, text: str) -> Recipe | None:
-        """The recipe, or None if there were problems."""
+    def read(self) -> dict[str, Any]:
+        """What a Recipe is made of, without what could not be read.
+
+        What is there has the right types. Whether it fits, the problems tell.
+        """
         document = self.root.plain()
         for key in document:
             if key not in KEYS:
                 self.refuse((key,), f"a recipe has no such section{did_you_mean(key, KEYS)}")
         if "zoo" not in document:
             self.refuse((), f"the format is missing: begin with zoo = {FORMAT}")
-        values = {name: self.section(name, document.get(name, {})) for name in sections()}
-        parts = self.resolver.options(
-            COMPONENTS,
-            {key: document[key] for key in COMPONENTS if key in document},
-            (),
-            "a recipe",
-        )
-        params = self.rules(document.get("params", []))
+        right: dict[str, Any] = {"params": self.rules(document.get("params", []))}
+        for name, factory in sections().items():
+            table = document.get(name, {})
+            right[name] = self.section(name, *self.table(table, factory, (name,), f"[{name}]"))
+        parts: dict[str, Any] = {}
+        for name, option in COMPONENTS.items():
+            table = {name: document[name]} if name in document else {}
+            before = len(self.places)
+            parts |= self.resolver.options({name: option}, table, (), "a recipe")
+            if len(self.places) == before:
+                right[name] = parts[name]
+            else:
+                self.complete = False
         self.check_schedule(parts)
-        train = self.train(values["train"], values["model"])
-        generate = GenerateOptions(**values["generate"] or {})
-        self.refuse_all(("generate",), too_small(generate))
-        model = self.model(values["model"])
-        if self.problems or train is None or model is None or values["data"] is None:
-            return None
-        data = DataOptions(**values["data"])
-        return Recipe(
-            name=file.stem,
-            file=file,
-            source=text,
-            data=data,
-            model=model,
-            train=train,
-            generate=generate,
-            params=params,
-            **parts,
-        )
+        self.check_batch(right)
+        return {name: part for name, part in right.items() if part is not None or name in parts}
 
-    def section(self, name: str, table: Any) -> dict[str, Any] | None:
-        """The checked options of a section, or None if something is wrong with them."""
-        return self.table(table, sections()[name], (name,), f"[{name}]")
+    def section(self, name: str, values: dict[str, Any], unread: set[Any]) -> Any:
+        """A section, of None where a value could not be read; None if that would be too little."""
+        self.complete &= not unread
+        self.refuse_all((name,), value_flaws(values))
+        if name == "train":
+            self.check_length(values, unread)
+        if name == "model":
+            return self.model(values, unread)
+        return None if unread and name == "data" else SECTIONS[name](**values)
+
+    def check_length(self, values: Mapping[str, Any], unread: set[Any]) -> None:
+        """Notes the number of steps, where it can be told."""
+        if unread - values.keys() or unread & {"steps", "tokens"}:
+            return  # a key without meaning may have been meant for one of these
+        train = TrainOptions(**values)
+        flaws = [*length_flaws(train)]
+        self.refuse_all(("train",), flaws)
+        wrong = unread | dict(value_flaws(values)).keys()
+        if not flaws and not wrong & {"steps", "tokens", "batch_tokens"}:
+            self.steps = train.total_steps
+
+    def model(self, values: dict[str, Any], unread: set[Any]) -> Component | None:
+        """The model. Something stands in for a part not read, so that the others are tried."""
+        if unread - KINDS.keys():
+            return None
+        self.refuse_all(("model",), model_flaws(values))
+        if unread:
+            from zoo.recipe.stand_ins import stand_in  # only now: it needs torch
+
+            values = values | dict.fromkeys(unread, stand_in)
+        return Component(decoder_entry(), values, "decoder", ("model",))
+
+    def recipe(self, file: Path, text: str, right: Mapping[str, Any]) -> Recipe | None:
+        """The recipe of what was read; None if something could not be."""
+        if not self.complete:
+            return None
+        return Recipe(name=file.stem, file=file, source=text, **right)
 
     def table(
         self, table: Any, factory: Callable[..., Any], at: At, whose: str
-    ) -> dict[str, Any] | None:
+    ) -> tuple[dict[str, Any], set[Any]]:
+        """The values of a table, and the keys that could not be read, "" for the table itself.
+
+        The value of an option that could not be read is None.
+        """
+        options = read_signature(factory).options
         if not isinstance(table, Mapping):
             self.refuse(at, f"expected a table, got {show(table)}")
-            return None
-        before = len(self.problems)
-        values = self.resolver.options(read_signature(factory).options, table, at, whose)
-        return values if len(self.problems) == before else None
+            return dict.fromkeys(options), {""}
+        before = len(self.places)
+        values = self.resolver.options(options, table, at, whose)
+        unread: set[Any] = {(*place, "")[len(at)] for place in self.places[before:]}
+        return values | dict.fromkeys(unread & values.keys()), unread
 
     def rules(self, tables: Any) -> tuple[ParamRule, ...]:
         if not isinstance(tables, list):
@@ -147,30 +189,20 @@ class RecipeReader:
             return ()
         rules = []
         for i, table in enumerate(tables):
-            values = self.table(table, ParamRule, ("params", i), "[[params]]")
-            if values is not None:
+            values, unread = self.table(table, ParamRule, ("params", i), "[[params]]")
+            if not unread:
                 rules.append(ParamRule(**values))
                 self.refuse_all(("params", i), rule_flaws(rules[-1]))
         return tuple(rules)
 
-    def train(
-        self, values: dict[str, Any] | None, model: dict[str, Any] | None
-    ) -> TrainOptions | None:
-        if values is None:
-            return None
-        train = TrainOptions(**values)
-        flaws = [*train_flaws(train)]
-        if not flaws and model is not None and model["max_seq_len"] > 0:
-            flaws += batch_flaws(train, model["max_seq_len"])
-        self.refuse_all(("train",), flaws)
-        return train
-
-    def model(self, values: dict[str, Any] | None) -> Component | None:
-        if values is None:
-            return None
-        for name, message in model_flaws(values):
-            self.refuse(("model", name), message)
-        return Component(decoder_entry(), values, "decoder", ("model",))
+    def check_batch(self, right: Mapping[str, Any]) -> None:
+        """How the rows of a batch fit the model's context, where these numbers are right."""
+        if right["model"] is None:
+            return
+        train, length = right["train"], right["model"].options["max_seq_len"]
+        wrong = dict(value_flaws(vars(train))).keys() & {"batch_tokens", "micro_batch"}
+        if length > 0 and train.batch_tokens is not None and not wrong:
+            self.refuse_all(("train",), batch_flaws(train, length))
 
     def check_schedule(self, parts: Mapping[str, Any]) -> None:
         """An optimizer that sets its own learning rate admits no scheduler beside it."""

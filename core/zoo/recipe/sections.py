@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from zoo.contracts import Corpus, Make, Observer, ParamRule, Sampler, ref
+from zoo.model.sizes import size_flaws, width_flaws
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,23 +99,27 @@ AT_LEAST = {
 """The least value of the options that count something."""
 
 
-def too_small(section: Any) -> Iterator[tuple[str, str]]:
-    """The options that are below what makes sense: (option, what is wrong)."""
+def value_flaws(options: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The options of a section whose value alone is wrong: (option, what is wrong).
+
+    An option that could not be read is None.
+    """
     for name, least in AT_LEAST.items():
-        value = getattr(section, name, None)
+        value = options.get(name)
         if value is not None and value < least:
             yield name, f"is {value}: at least {least} is needed"
+    yield from size_flaws(options)
+    clip = options.get("clip")
+    if clip is not None and clip <= 0:
+        yield "clip", f'is {clip}: a positive norm is needed, or "none"'
 
 
-def train_flaws(train: TrainOptions) -> Iterator[tuple[str, str]]:
-    """What is wrong with ``[train]`` taken alone: (option, what is wrong)."""
+def length_flaws(train: TrainOptions) -> Iterator[tuple[str, str]]:
+    """What is wrong with how long ``[train]`` says to train: (option, what is wrong)."""
     if train.steps is None and train.tokens is None:
         yield "", "steps or tokens is missing: write how long to train, such as steps = 1000"
     if train.steps is not None and train.tokens is not None:
         yield "tokens", "steps is written as well: one of the two says how long to train"
-    if train.clip is not None and train.clip <= 0:
-        yield "clip", f'is {train.clip}: a positive norm is needed, or "none"'
-    yield from too_small(train)
 
 
 def batch_flaws(train: TrainOptions, max_seq_len: int) -> Iterator[tuple[str, str]]:
@@ -146,9 +151,13 @@ def rule_flaws(rule: ParamRule) -> Iterator[tuple[str, str]]:
 
 
 def model_flaws(options: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Lists over the layers that are longer than the model is deep: (option, what is wrong)."""
+    """What in ``[model]`` clashes before a part of it is made: (option, what is wrong).
+
+    These are widths, and lists over the layers that are longer than the model is deep.
+    """
     n_layers = options["n_layers"]
+    yield from width_flaws(options["d_model"], options["n_heads"], options["head_dim"])
     for name, value in options.items():
-        if isinstance(value, list) and len(value) > max(1, n_layers):
+        if isinstance(value, list) and 1 <= n_layers < len(value) > 1:
             message = f"is a list of {len(value)} for {n_layers} layers: its end would be unused"
             yield name, message
