@@ -1,40 +1,26 @@
-"""What torch's compiler complains of, told in a line; what it kept and can't read is made anew.
+"""What torch's compiler complains of, told in a line.
 
-Torch goes on without what it can't compile or read, with a traceback each time, and leaves damaged
-files where they are.
+Torch goes on without what it can't compile or read, with a traceback each time.
 """
 
 from __future__ import annotations
 
 import logging
-import os
 import sys
-from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
-import torch
-
+from zoo.compute.compile_cache import folder
 from zoo.console.terminal import say
 from zoo.parallel.launcher import is_first_process
-from zoo.storage.folders import remove_folder
-from zoo.storage.paths import cache_dir
 
-COMPILED = "compiled"  # in zoo's cache folder
 UNREADABLE = ("unable to load", "Failed to import")
 
 
 class Complaints(logging.Filter):
-    """Takes the warnings of torch's compiler, and tells each kind once.
-
-    Attributes:
-        damage: whether what was compiled earlier couldn't be read.
-    """
+    """Takes the warnings of torch's compiler, and tells each kind once."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.damage = False
-        self.mended = False
         self.told: set[str] = set()
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -42,12 +28,9 @@ class Complaints(logging.Filter):
             return True
         error = record.exc_info[1] if record.exc_info else None
         if any(sign in f"{record.getMessage()} {error}" for sign in UNREADABLE):
-            self.damage = True
-            where = folder()
-            remedy = "it is compiled anew" if is_own(where) else "delete that folder"
             self.tell(
-                f"{where}: what was compiled earlier is damaged; {remedy}, and losses agree within "
-                "rounding alone"
+                f"{folder()}: what was compiled earlier is damaged, so not all is compiled: "
+                "delete that folder"
             )
         elif error is not None:
             self.tell(f"not all is compiled, so slower: {first_line(error)}")
@@ -59,16 +42,6 @@ class Complaints(logging.Filter):
         if line not in self.told and is_first_process():
             say(line)
         self.told.add(line)
-
-    def mend(self) -> None:
-        """Forgets what is damaged, if anything is, so that it is compiled anew; once a process."""
-        if not self.damage or self.mended:
-            return
-        self.mended = True
-        if is_own(folder()):
-            with suppress(OSError):  # another process was quicker
-                remove_folder(folder())
-        torch._dynamo.reset()
 
 
 complaints = Complaints()
@@ -94,16 +67,6 @@ class _Hook:
 
 
 without_half_graphs = _Hook()
-
-
-def folder() -> Path:
-    """Where torch keeps what it compiled."""
-    return Path(os.environ.get("TORCHINDUCTOR_CACHE_DIR") or cache_dir() / COMPILED)
-
-
-def is_own(folder: Path) -> bool:
-    """Whether this is zoo's, and not a folder that the user shares with other programs."""
-    return folder == cache_dir() / COMPILED
 
 
 def first_line(said: object) -> str:

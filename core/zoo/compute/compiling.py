@@ -20,7 +20,8 @@ from typing import Any, Literal, ParamSpec, TypeVar
 import torch
 from torch import Tensor, nn
 
-from zoo.compute.compile_trouble import COMPILED, watch
+from zoo.compute.compile_cache import COMPILED, enter_own
+from zoo.compute.compile_trouble import watch
 from zoo.compute.device import operations_per_second
 from zoo.compute.matmul_bench import machine
 from zoo.console.terminal import say
@@ -87,6 +88,7 @@ def compile_blocks(blocks: Iterable[nn.Module], device: torch.device, *, forgivi
     import torch._functorch.config as functorch
 
     watch()
+    enter_own()
     functorch.autograd_cache_allow_custom_autograd_functions = True
     dynamo.recompile_limit = VARIANTS
     dynamo.suppress_errors = forgiving

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 
 import torch
 
+from zoo.compute.compile_cache import COMPILED
 from zoo.compute.matmul_bench import ROUTES, cpu_products
 from zoo.errors import ZooError
 from zoo.parallel.launcher import local_rank
@@ -124,7 +125,7 @@ def prepare_device(device: torch.device, products: str | None = None) -> None:
 
     To be called before torch's compiler is imported, which takes its cache folder from them.
     """
-    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache_dir() / "compiled"))
+    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache_dir() / COMPILED))
     if device.type == "cpu":
         torch.set_float32_matmul_precision(products or ROUTES[float32_route()])
         keep_freed_memory()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from zoo.compute.compile_cache import leave_own
 from zoo.compute.compiling import choose_compile, missing_compiler
 from zoo.compute.device import choose_device, choose_precision, prepare_device
 from zoo.compute.matmul_bench import THREADS
@@ -68,6 +69,8 @@ def start(recipe: Recipe, *, out: Path | None = None, resumed: SavedRun | None =
         compiled = kept.compiled if kept else None
         with as_it_was(resumed.dir if resumed is not None else None):
             trainer = trainer_for(recipe, tokens, group, device, precision, compiled)
+        if trainer.compiled:
+            held.callback(leave_own)
         if resumed is not None:
             restore(trainer, resumed)
         check_ready_alike(group, trainer)

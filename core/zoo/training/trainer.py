@@ -15,7 +15,6 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 from torch.nn.parallel import DistributedDataParallel
 
-from zoo.compute.compile_trouble import complaints
 from zoo.compute.compiling import as_written, compile_blocks, compiling
 from zoo.compute.device import autocast
 from zoo.data import batches as token_data
@@ -194,8 +193,6 @@ class Trainer:
         else:
             self._skip(objective, norm)
         self.step += 1
-        if self.compiled:
-            complaints.mend()
         return {"loss": loss, "objective": objective, "grad_norm": norm}, bool(sums[2])
 
     def _update(self, stats: dict[str, dict[str, Tensor]]) -> None:
