@@ -16,8 +16,9 @@ import pytest
 from commands import error_of, inside, output_of, posix, started, trained  # noqa: F401  (fixtures)
 
 import zoo
-from zoo.cli import COMMANDS, check, main
-from zoo.training import start as runner
+from zoo.api import train as api_train
+from zoo.cli import check, main
+from zoo.cli.commands import load_commands
 
 # ── Help ──────────────────────────────────────────────────────────────────────────────────────────
 
@@ -38,7 +39,7 @@ SUBCOMMANDS = (
 
 
 @pytest.mark.parametrize(
-    "command", [(), *((name,) for name in COMMANDS), *SUBCOMMANDS], ids=" ".join
+    "command", [(), *((name,) for name in load_commands().modules), *SUBCOMMANDS], ids=" ".join
 )
 def test_help(
     command: tuple[str, ...],
@@ -191,7 +192,7 @@ def test_what_the_operating_system_refuses_is_one_line(
     def full(*_: Any, **__: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device", *named)
 
-    monkeypatch.setattr(runner, "train", full)
+    monkeypatch.setattr(api_train, "train", full)
     said = error_of(capsys, "train", "tiny.toml").splitlines()[-1]
     if named:
         assert said == "error: runs/tiny-2/metrics.jsonl: No space left on device"
@@ -213,7 +214,7 @@ def test_a_device_that_holds_no_numbers_is_refused(capsys: pytest.CaptureFixture
 
 
 def test_a_bug_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runner, "train", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr(api_train, "train", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         main(["train", "tiny.toml"])
 
@@ -225,7 +226,7 @@ def test_warnings_are_plain(
         warnings.warn("the corpus is cut", stacklevel=1)
         raise zoo.ZooError("no more")
 
-    monkeypatch.setattr(runner, "train", warning)
+    monkeypatch.setattr(api_train, "train", warning)
     said = error_of(capsys, "train", "tiny.toml").splitlines()
     assert said[-2:] == ["warning: the corpus is cut", "error: no more"]
 

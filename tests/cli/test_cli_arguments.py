@@ -15,6 +15,7 @@ import zoo
 from zoo.api.tokenizers import save_tokenizer
 from zoo.cli import make_parser
 from zoo.cli.arguments import Parser, existing_file, existing_path, new_path, path
+from zoo.cli.commands import load_commands
 from zoo_tokenizers.cli.loading import text_file, tokenizer_path
 
 PATHS = (path, new_path, existing_file, existing_path, tokenizer_path, text_file)
@@ -32,7 +33,7 @@ def commands(parser: Parser) -> Iterator[Parser]:
 
 def arguments() -> list[Any]:
     found = []
-    for parser in commands(make_parser()):
+    for parser in commands(make_parser(load_commands())):
         for action in parser._actions:
             action.required = False  # so that each can be tried alone
         found += [(parser, action) for action in parser._actions]

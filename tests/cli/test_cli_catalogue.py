@@ -114,7 +114,7 @@ def test_describe_tells_what_a_host_gives(capsys: pytest.CaptureFixture[str]) ->
     for word in ("list of ``zoo.Param``", "lr * param.lr", "role: str", "parts: tuple[int, ...]"):
         assert word in optimizer
     assert "head_dim: int" in output_of(capsys, "describe", "position")
-    assert "model: Decoder | None" in output_of(capsys, "describe", "observer")
+    assert "``model`` is the Decoder" in output_of(capsys, "describe", "observer")
 
 
 @pytest.mark.usefixtures("fresh_registry")

@@ -24,12 +24,12 @@ from commands import (
 )
 
 import zoo
+from zoo.api import train as api_train
 from zoo.api.run import Run
 from zoo.catalog.entries import Failure
 from zoo.cli import main
 from zoo.parallel import group as distributed
 from zoo.parallel.interrupts import Interrupted
-from zoo.training import start as runner
 from zoo.training.loop import Session
 from zoo.training.trainer import Trainer
 
@@ -166,7 +166,7 @@ def test_an_interrupt_says_what_was_saved(
     def interrupted(*_: Any, **__: Any) -> None:
         raise Interrupted(signum, message)
 
-    monkeypatch.setattr(runner, "train", interrupted)
+    monkeypatch.setattr(api_train, "train", interrupted)
     assert main(["train", "tiny.toml"]) == 128 + signum
     last = capsys.readouterr().err.splitlines()[-1]
     assert last == (f"interrupted: {message}" if message else "interrupted")

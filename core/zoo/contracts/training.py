@@ -73,8 +73,8 @@ class RunInfo:
     ``recipe`` is the ``Recipe``, and ``start_step`` the step after which a resumed run goes on, 0
     for a new one. ``lr_at`` gives the learning rate of a step; ``params`` counts the model's
     parameters. ``lossy`` says that the tokenizer changes some text, which then counts to bits per
-    byte with its own size. ``model`` is
-    what is trained, to read from and not to change; when a recipe is checked, on the meta device.
+    byte with its own size. ``model`` is the Decoder that is trained, to read from and not to
+    change; when a recipe is checked, on the meta device.
     """
 
     dir: Path
