@@ -110,7 +110,9 @@ def test_an_environment_variable_restricts_what_loads(monkeypatch: pytest.Monkey
     assert registry.failures == []
 
     monkeypatch.setenv("ZOO_PLUGINS", "rivla")
-    assert "not installed (installed: builtin, raises, rival)" in str(load_installed().failures[0])
+    assert "not installed (installed: builtin, measure, stories, raises, rival)" in str(
+        load_installed().failures[0]
+    )
 
 
 @pytest.mark.parametrize("_installed", [("zoo-rival",)], indirect=True)

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 from commands import RECIPE, posix
-from test_observers import info, train_record
+from told_runs import info, train_record
 
 import zoo
 from zoo import ZooError

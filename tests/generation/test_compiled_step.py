@@ -145,7 +145,7 @@ def test_code_of_other_weights_sources_or_rows_is_another(
 
 def test_the_sources_are_those_of_all_parts() -> None:
     names = {path.name for path in compiled_step.sources(decoder(ValueResidual, RelativeBias))}
-    assert {"unusual_components.py", "attention.py", "cache.py", "norms.py"} <= names
+    assert {"unusual_components.py", "softmax.py", "kv_cache.py", "host.py"} <= names
     assert "conftest.py" not in names
 
 

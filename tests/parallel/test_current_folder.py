@@ -11,8 +11,8 @@ import pytest
 from zoo.parallel.current_folder import ZOO
 
 LAUNCH = (
-    "import sys; sys.path[:] = filter(None, sys.path); from zoo import distributed; "
-    "sys.exit(distributed.launch(1, ['--version']))"
+    "import sys; sys.path[:] = filter(None, sys.path); from zoo.parallel import group; "
+    "sys.exit(group.launch(1, ['--version']))"
 )
 
 

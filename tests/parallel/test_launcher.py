@@ -13,10 +13,10 @@ from commands import NORM_FILE, RECIPE, fresh_registry  # noqa: F401  (a fixture
 
 import zoo
 from zoo import ZooError
+from zoo.api import train as api_train
 from zoo.cli import main
 from zoo.parallel import group as distributed
 from zoo.parallel import launcher
-from zoo.training import start as runner
 
 NAMES = ("WORLD_SIZE", "RANK", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 
@@ -105,7 +105,7 @@ def test_nproc_s_processes_do_not_repeat_what_it_said(
         raise ZooError("trained")
 
     zoo.registry.cache_clear()
-    monkeypatch.setattr(runner, "train", trained)
+    monkeypatch.setattr(api_train, "train", trained)
     given(monkeypatch, f"TORCHELASTIC_RUN_ID={launch}")
     assert main(args) == 2
     told = capsys.readouterr().err

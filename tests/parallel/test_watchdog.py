@@ -14,7 +14,7 @@ from zoo.parallel import watchdog
 WAITS = """
 import sys, time
 from contextlib import nullcontext
-from zoo import watchdog
+from zoo.parallel import watchdog
 watchdog.LEAST_SECONDS, watchdog.POLL_SECONDS = 0.3, 0.02
 with watchdog.Watchdog(1) as dog:
     for _ in range(int(sys.argv[1])):
@@ -43,7 +43,7 @@ def test_a_step_that_does_not_end(steps: int, then: str, code: int) -> None:
 ORPHAN = """
 import os, time
 if os.fork() == 0:
-    from zoo import watchdog
+    from zoo.parallel import watchdog
     with watchdog.Watchdog(0):
         print("born", flush=True)
         time.sleep(60)

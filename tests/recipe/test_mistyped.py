@@ -160,10 +160,7 @@ def test_a_name_that_is_no_file_tells_which_recipe_is_meant(
     run = str(Path("runs/smoke-1"))
     for name in ("runs/smoke-1", "smoke-1"):
         said = error_of(capsys, "train", name)
-        assert (
-            f"{run} is a run: go on with it, unless it is finished, by `zoo train --resume {run}`"
-            in said
-        )
+        assert f"{run} is a run: go on with it by `zoo train --resume {run}`" in said
     for args in (("train", "--resume"), ("generate",), ("runs", "check")):
         said = error_of(capsys, *args, smoke)
         assert f"{smoke}: a file, no run; to train a recipe, write zoo train {smoke}" in said

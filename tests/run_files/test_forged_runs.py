@@ -15,7 +15,7 @@ from small_runs import somewhere, tiny
 
 import zoo
 from zoo import ZooError
-from zoo.training import start as runner
+from zoo.api import train as api_train
 
 __all__ = ["somewhere"]  # a fixture
 
@@ -80,7 +80,7 @@ def test_a_model_of_another_size_is_refused_before_it_takes_memory(
     with pytest.raises(ZooError, match=told):
         _ = zoo.open_run(run).model
     with pytest.raises(ZooError, match=told):
-        runner.resume(run)
+        api_train.resume(run)
 
 
 def an_option(name: str, value: Any) -> Callable[[Any], None]:
@@ -102,13 +102,13 @@ def test_an_optimizer_s_state_that_is_none_is_refused(
 ) -> None:
     forge(run, "state.json", in_state(change))
     with pytest.raises(ZooError, match="optimizer"):
-        runner.resume(run)
+        api_train.resume(run)
 
 
 def test_tokens_are_a_key_in_the_cache_folder_and_no_path(run: Path, tmp_path: Path) -> None:
     forge(run, "state.json", in_state(lambda state: state.update(data=str(tmp_path))))
     with pytest.raises(ZooError, match=r"state\.json.*data: expected the key of tokens"):
-        runner.resume(run)
+        api_train.resume(run)
 
 
 def test_a_state_of_another_step_is_refused(run: Path) -> None:
@@ -122,7 +122,7 @@ def test_a_run_of_the_first_version_goes_on(run: Path, tmp_path: Path) -> None:
         assert state.pop("format") == 2
 
     forge(run, "state.json", in_state(of_first_version))
-    resumed = runner.resume(run)
+    resumed = api_train.resume(run)
     undisturbed = zoo.train(tiny(), out=tmp_path / "undisturbed")
     states = [asdict(each.checkpoint.state) for each in (resumed, undisturbed)]
     for state in states:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from commands import posix
 from small_runs import losses, somewhere, tiny
-from test_observers import info, read, train_record
+from told_runs import info, read, train_record
 
 import zoo
 from zoo.console.lasting_streams import lasting_streams

@@ -328,7 +328,8 @@ import sys
 from pathlib import Path
 import torch, safetensors.torch
 import test_hostile as t
-from zoo import ZooError, checkpoint
+from zoo import ZooError
+from zoo.run_files import checkpoint
 from zoo_measure.memory import peak_bytes
 
 folder = t.a_checkpoint(Path(sys.argv[1]))
@@ -347,7 +348,8 @@ print(peak_bytes(cpu) - before - largest)
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc")
 def test_refusing_takes_little_memory(tmp_path: Path) -> None:
-    path = os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
+    here = Path(__file__).parent
+    path = os.pathsep.join([str(here), str(here.parent), os.environ.get("PYTHONPATH", "")])
     done = subprocess.run(
         [sys.executable, "-c", MEASURED, str(tmp_path)],
         capture_output=True,

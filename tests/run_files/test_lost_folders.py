@@ -13,12 +13,12 @@ from commands import posix
 from small_runs import losses, somewhere, tiny
 
 import zoo
+from zoo.api import train as api_train
 from zoo.contracts.run_folder import LOCK
 from zoo.data import encode as encoding
 from zoo.errors import ZooError
 from zoo.run_files import checkpoint
 from zoo.storage.lock import only_this, owner_of
-from zoo.training import start as runner
 from zoo.training.trainer import Trainer
 from zoo_builtin.tokenizers import Byte
 
@@ -75,7 +75,7 @@ def train(request: pytest.FixtureRequest) -> Callable[[], object]:
     zoo.train(recipe)
     for step in (8, 12):
         shutil.rmtree(checkpoint.step_dir(RUN / "checkpoints", step))
-    return lambda: runner.resume(RUN)
+    return lambda: api_train.resume(RUN)
 
 
 @pytest.mark.filterwarnings("ignore:.*is gone; going back")

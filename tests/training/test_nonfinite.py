@@ -13,9 +13,9 @@ import torch
 from small_runs import interrupt, losses, somewhere, tiny
 
 import zoo
+from zoo.api import train as api_train
 from zoo.errors import ZooError
 from zoo.model.decoder import Scored
-from zoo.training import start as runner
 from zoo.training.trainer import Trainer
 
 __all__ = ["somewhere"]  # fixtures
@@ -116,7 +116,7 @@ def test_steps_skipped_in_a_row_are_counted_on_by_a_resumed_run(
     monkeypatch.setattr(Trainer, "_score", score_times(math.nan, lambda step: step > 0))
     run = interrupt(lambda: zoo.train(tiny("train.on_nonfinite=skip")), 5)
     with pytest.raises(ZooError, match=r"step 11 .* 10th step in a row"):
-        runner.resume(run)
+        api_train.resume(run)
 
 
 @pytest.mark.filterwarnings("ignore:step")

@@ -20,6 +20,7 @@ import torch
 from small_runs import RECIPE, interrupt, losses, somewhere, tiny, weights
 
 import zoo
+from zoo.api import train as api_train
 from zoo.compute.matmul_bench import ROUTES, float32_products
 from zoo.contracts.run_folder import LOCK
 from zoo.errors import ZooError
@@ -105,7 +106,7 @@ class TestResuming:
         undisturbed = zoo.train(tiny())
         run = interrupt(lambda: zoo.train(tiny()), step)
         assert len(losses(run)) < 12
-        runner.resume(run)
+        api_train.resume(run)
         assert losses(run) == losses(undisturbed.dir)
         assert losses(run, "valid") == losses(undisturbed.dir, "valid")
         one, other = weights(undisturbed.dir), weights(run)
@@ -116,7 +117,7 @@ class TestResuming:
         changes = [f"optimizer={{name='{optimizer}', lr=0.1}}", "scheduler=none"]
         undisturbed = zoo.train(tiny(*changes))
         run = interrupt(lambda: zoo.train(tiny(*changes)), 5)
-        runner.resume(run)
+        api_train.resume(run)
         assert losses(run) == losses(undisturbed.dir)
 
     @pytest.mark.parametrize("began", ["highest", "medium"])
@@ -129,14 +130,14 @@ class TestResuming:
         with float32_products(began):  # as it was before, afterwards
             run = interrupt(lambda: zoo.train(tiny()), 4)
             (found["route"],) = routes.values()  # measured again, on a busier machine
-            runner.resume(run)
+            api_train.resume(run)
             assert torch.get_float32_matmul_precision() == began
 
     def test_twice(self) -> None:
         undisturbed = zoo.train(tiny())
         run = interrupt(lambda: zoo.train(tiny()), 1)
-        interrupt(lambda: runner.resume(run), 7)
-        runner.resume(run)
+        interrupt(lambda: api_train.resume(run), 7)
+        api_train.resume(run)
         assert losses(run) == losses(undisturbed.dir)
 
     def test_an_evaluation_that_was_broken_off_is_made_up_for(
@@ -156,14 +157,14 @@ class TestResuming:
                 zoo.train(tiny())
         run = Path("runs/tiny-2")
         assert 8 not in losses(run, "valid")
-        runner.resume(run)
+        api_train.resume(run)
         assert losses(run) == losses(undisturbed.dir)
         assert losses(run, "valid") == losses(undisturbed.dir, "valid")
 
     def test_of_a_finished_run_changes_nothing(self) -> None:
         run = zoo.train(tiny())
         before = losses(run.dir)
-        runner.resume(run.dir)
+        api_train.resume(run.dir)
         assert losses(run.dir) == before
 
 
@@ -242,23 +243,23 @@ class TestOneWriter:
     def test_a_run_that_is_in_use_is_not_resumed(self) -> None:
         run = zoo.train(tiny())
         with only_this(run.dir / LOCK, "it"), pytest.raises(ZooError) as refused:
-            runner.resume(run.dir)
+            api_train.resume(run.dir)
         assert f"is in use by process {os.getpid()} on " in str(refused.value)
         assert not (run.dir / LOCK).exists()
 
     def test_a_dead_process_s_lock_is_nobody_s(self) -> None:
         run = zoo.train(tiny())
         (run.dir / LOCK).write_text("process 1 on moon")
-        assert runner.resume(run.dir).checkpoint.step == 12
+        assert api_train.resume(run.dir).checkpoint.step == 12
 
     def test_later_checkpoints_are_not_lost(self) -> None:
         run = zoo.train(tiny())
         earlier = checkpoint.step_dir(run.dir / "checkpoints", 8)
         with pytest.raises(ZooError, match=r"step-0*12 is whole and later than step-0*8"):
-            runner.resume(earlier)
+            api_train.resume(earlier)
         (run.checkpoint.folder / "state.json").write_bytes(b"{}")
         with pytest.warns(UserWarning, match=r"damaged and now step-0*12\.bad"):
-            resumed = runner.resume(earlier)
+            resumed = api_train.resume(earlier)
         assert resumed.checkpoint.step == 12
         assert resumed.checkpoint.folder.with_name("step-00000012.bad").is_dir()
 

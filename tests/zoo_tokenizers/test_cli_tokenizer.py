@@ -354,7 +354,7 @@ def test_files_of_other_programs_are_read_with_what_they_do_not_say(
         asked.append((path, more))
         return Byte()
 
-    monkeypatch.setattr("zoo.api.load_tokenizer", load_tokenizer)
+    monkeypatch.setattr("zoo.api.tokenizers.load_tokenizer", load_tokenizer)
     Path("ranks").touch()
     assert output_of(capsys, "tokenizer", "encode", "a", "--tokenizer", "ranks", *flags) == "97\n"
     assert asked == [("ranks", options)]

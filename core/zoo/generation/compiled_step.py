@@ -155,16 +155,21 @@ class CompiledSteps:
 
 
 def sources(model: Decoder) -> list[Path]:
-    """The files that the model's code comes from: all modules of its parts' packages."""
+    """The files that the model's code comes from: its parts' whole top-level packages."""
     parts = [*model.modules(), *model.positions]
     modules = {sys.modules[name] for name in {type(part).__module__ for part in parts}}
     files: set[Path] = set()
     for module in modules:
         file = inspect.getsourcefile(module)
         if file is not None and not module.__name__.startswith("torch."):
-            inside = (module.__package__ or "") != ""
-            files.update(Path(file).parent.glob("*.py") if inside else [Path(file)])
+            files.update(package_files(module.__name__.partition(".")[0]) or [Path(file)])
     return sorted(files)
+
+
+def package_files(name: str) -> list[Path]:
+    """All sources of a top-level package; none if it is a module alone."""
+    folders = getattr(sys.modules.get(name), "__path__", ())
+    return [file for folder in folders for file in Path(folder).rglob("*.py")]
 
 
 def forget_oldest(folder: Path) -> None:

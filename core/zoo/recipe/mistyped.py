@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import json
 import re
 from pathlib import Path
 
 import tomli
 
 from zoo.console.shell import quoted
-from zoo.contracts.run_folder import RESOLVED, RUNS, is_run, run_of
+from zoo.contracts.run_folder import RESOLVED, RUNS, SUMMARY, is_run, run_of
 from zoo.errors import Problem, did_you_mean
 
 RECIPES = Path("recipes")
@@ -136,9 +137,21 @@ def told_of_run(path: Path) -> str:
     """What can be done with a run whose name stands where a recipe belongs; "" if it is none."""
     for run in map(run_of, (path, RUNS / path)):
         if is_run(run):
+            recipe = quoted(run / RESOLVED)
+            if is_finished(run):
+                return (
+                    f"{run} is a finished run; to train anew what it was, name its recipe, {recipe}"
+                )
             return (
-                f"{run} is a run: go on with it, unless it is finished, by `zoo train --resume "
-                f"{quoted(run)}`; to train anew what it was, name its recipe, "
-                f"{quoted(run / RESOLVED)}"
+                f"{run} is a run: go on with it by `zoo train --resume {quoted(run)}`, "
+                f"or name its recipe, {recipe}"
             )
     return ""
+
+
+def is_finished(run: Path) -> bool:
+    """Whether a run's summary says so."""
+    try:
+        return bool(json.loads((run / SUMMARY).read_bytes())["state"] == "finished")
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        return False

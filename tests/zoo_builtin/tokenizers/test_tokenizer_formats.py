@@ -21,6 +21,7 @@ from tokenizer_cases import CHAR, EOT, FRAGMENTS, PLAIN, SPECIAL, SPECIALS, TEXT
 from tokenizers import pre_tokenizers
 
 import zoo
+from zoo.api.tokenizers import save_tokenizer
 from zoo_builtin.tokenizers import BPE
 from zoo_builtin.tokenizers.formats import reading
 from zoo_builtin.tokenizers.patterns import PATTERNS
@@ -317,7 +318,7 @@ def test_what_can_be_read_is_listed(tmp_path: Path) -> None:
 
 
 def test_options_are_for_files_of_other_programs(tmp_path: Path) -> None:
-    zoo.api.save_tokenizer(PLAIN, "bpe", tmp_path)
+    save_tokenizer(PLAIN, "bpe", tmp_path)
     assert zoo.load_tokenizer(tmp_path).fingerprint == PLAIN.fingerprint
     with pytest.raises(zoo.ZooError, match="is complete and takes no pattern"):
         zoo.load_tokenizer(tmp_path, pattern="gpt2")
