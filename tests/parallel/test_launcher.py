@@ -107,7 +107,18 @@ def test_nproc_s_processes_do_not_repeat_what_it_said(
     zoo.registry.cache_clear()
     monkeypatch.setattr(api_train, "train", trained)
     given(monkeypatch, f"TORCHELASTIC_RUN_ID={launch}")
-    assert main(args) == 2
+    assert main(args if launch == launcher.NPROC else args[:-2]) == 2
     told = capsys.readouterr().err
     assert told.startswith("tiny: " if launch == launcher.NPROC else said)
     assert told.endswith("error: trained\n")
+
+
+@pytest.mark.usefixtures("fresh_registry")
+def test_nproc_that_contradicts_torchrun_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("tiny.toml").write_text(RECIPE, encoding="utf-8")
+    given(monkeypatch, "TORCHELASTIC_RUN_ID=a WORLD_SIZE=4 RANK=0 MASTER_ADDR=h MASTER_PORT=1")
+    assert main(("train", "tiny.toml", "--nproc", "2")) == 2
+    assert "--nproc 2, but torchrun started this process as one of 4" in capsys.readouterr().err

@@ -220,3 +220,19 @@ def test_a_picture_takes_a_word_for_no_number(pair: tuple[Path, Path]) -> None:
     plot.run_started()
     plot.run_ended({})
     assert (one / "plots/loss.png").exists()
+
+
+@pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e999"])
+def test_json_is_json_whatever_number_a_run_tells(
+    number: str, pair: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = pair[0] / "summary.json"
+    path.write_text(
+        json.dumps({**json.loads(path.read_text()), "odd": 0}).replace(": 0}", f": {number}}}")
+    )
+    out = output_of(capsys, "runs", str(pair[0]), "--json")
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(constant)
+
+    assert json.loads(out, parse_constant=refuse)["summary"]["odd"] is None

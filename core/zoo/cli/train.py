@@ -31,7 +31,13 @@ from zoo.console.shell import quoted
 from zoo.console.terminal import on_one_line, readable
 from zoo.contracts.run_folder import SAMPLES, run_of
 from zoo.errors import ZooError
-from zoo.parallel.launcher import attempt, is_first_process, launched, launched_by_nproc
+from zoo.parallel.launcher import (
+    attempt,
+    is_first_process,
+    launched,
+    launched_by_nproc,
+    world_size,
+)
 from zoo.run_files.kept_recipe import anew, as_it_was
 from zoo.run_files.places import find_run, refuse_used
 
@@ -75,6 +81,11 @@ def train(args: argparse.Namespace) -> int:
     if args.out is not None and not attempt() and is_first_process():
         refuse_used(args.out)  # not only after minutes of preparing the text
     told = launched_by_nproc()  # all this, by the process that started this one
+    if args.nproc > 1 and launched() and not told and args.nproc != world_size():
+        raise ZooError(
+            f"--nproc {args.nproc}, but torchrun started this process as one of {world_size()}: "
+            "leave --nproc out (torchrun's --nproc_per_node says how many there are)"
+        )
     if not told:
         say(f"checking {args.recipe or args.resume}")
     with warnings.catch_warnings():

@@ -78,10 +78,18 @@ def read_table(path: Path) -> dict[str, Any]:
 def speakable(values: Mapping[str, Any]) -> dict[str, Any]:
     """The values, with None for a number that is not finite, since JSON has no word for it.
 
-    >>> speakable({"step": 3, "loss": math.nan})
-    {'step': 3, 'loss': None}
+    >>> speakable({"step": 3, "loss": math.nan, "all": [math.inf, 1]})
+    {'step': 3, 'loss': None, 'all': [None, 1]}
     """
-    return {name: None if is_unspeakable(value) else value for name, value in values.items()}
+    return {name: speakable_value(value) for name, value in values.items()}
+
+
+def speakable_value(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return speakable(value)
+    if isinstance(value, (list, tuple)):
+        return [speakable_value(one) for one in value]
+    return None if is_unspeakable(value) else value
 
 
 def is_unspeakable(value: Any) -> bool:
