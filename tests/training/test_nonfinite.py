@@ -47,14 +47,14 @@ def test_stops_before_the_update_and_names_the_step(
 
 
 def test_a_gradient_that_is_not_finite_is_told_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    plain = Trainer._synchronised
+    plain = Trainer._score
 
-    def poisoned(self: Trainer, last: bool) -> Any:
+    def poisoned(self: Trainer, *given: Any) -> Scored:
         if self.step == 3:
             self.model.get_parameter("head.weight").register_hook(lambda g: g * math.nan)
-        return plain(self, last)
+        return plain(self, *given)
 
-    monkeypatch.setattr(Trainer, "_synchronised", poisoned)
+    monkeypatch.setattr(Trainer, "_score", poisoned)
     with pytest.raises(ZooError, match=r"gradient norm nan, not finite for head\.weight: "):
         zoo.train(tiny())
 

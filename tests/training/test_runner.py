@@ -29,7 +29,6 @@ from zoo.run_files import checkpoint
 from zoo.run_files.metrics_writer import MetricsWriter
 from zoo.run_files.train_state import TrainState
 from zoo.storage.lock import only_this
-from zoo.training import start as runner
 from zoo.training.trainer import Trainer, plan_batch
 
 __all__ = ["somewhere"]  # fixtures
@@ -182,7 +181,7 @@ class TestSpeed:
             return call
 
         monkeypatch.setattr(Trainer, "evaluate", slowly(Trainer.evaluate))
-        monkeypatch.setattr(runner.checkpoint, "save", slowly(runner.checkpoint.save))
+        monkeypatch.setattr(checkpoint, "save", slowly(checkpoint.save))
         began = time.perf_counter()
         run = zoo.train(tiny("train.eval_every=1", "train.checkpoint_every=1"))
         whole = time.perf_counter() - began

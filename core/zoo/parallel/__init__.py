@@ -1,4 +1,4 @@
-"""Processes that train together: launching, the group, signals, the watchdog, gradient norms.
+"""Processes that train together: launching, group, strategy, signals, watchdog, gradient norms.
 
 May import: errors.
 """

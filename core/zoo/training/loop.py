@@ -29,7 +29,7 @@ from zoo.run_files.saved import SavedRun, open_saved
 from zoo.run_files.train_state import TrainState
 from zoo.storage.paths import overwrite, write_atomically
 from zoo.training.clock import Clock
-from zoo.training.trainer import Trainer
+from zoo.training.trainer import SavedTensors, Trainer
 
 if TYPE_CHECKING:
     from zoo.contracts import Observer
@@ -190,8 +190,9 @@ class Session:
         fail in a row, end the run.
         """
         with self.watchdog.long():
+            tensors = self.trainer.state()
             if self.first:
-                self.save_here(needed=needed)
+                self.save_here(tensors, needed=needed)
             self.trainer.group.wait()
 
     def lost(self) -> str:
@@ -204,12 +205,12 @@ class Session:
         if lost := self.lost():
             raise ZooError(lost)
 
-    def save_here(self, *, needed: bool) -> None:
+    def save_here(self, tensors: SavedTensors, *, needed: bool) -> None:
         self.notify("phase_changed", "saving")
         checkpoints = self.dir / CHECKPOINTS
         best = self.best_now()
         try:
-            path = self.write_checkpoint(checkpoints, best)
+            path = self.write_checkpoint(checkpoints, tensors, best)
         except OSError as error:
             self.check_folder()
             self.failed_saves += 1
@@ -236,13 +237,14 @@ class Session:
         better = self.best is None or self.valid["loss"] < self.best["loss"]
         return self.valid if better else self.best
 
-    def write_checkpoint(self, checkpoints: Path, best: dict[str, Any] | None) -> Path:
+    def write_checkpoint(
+        self, checkpoints: Path, tensors: SavedTensors, best: dict[str, Any] | None
+    ) -> Path:
         trainer = self.trainer
-        tensors, numbers = checkpoint.flatten_optimizers(trainer.optimizers, trainer.names)
         return checkpoint.save(
             checkpoints,
-            model=trainer.model.state_dict(),
-            optimizer=tensors,
+            model=tensors.model,
+            optimizer=tensors.optimizer,
             state=TrainState(
                 step=trainer.step,
                 tokens=trainer.tokens,
@@ -254,7 +256,7 @@ class Session:
                 skipped=trainer.skipped_in_a_row,
                 products=torch.get_float32_matmul_precision(),
                 compiled=trainer.compiled,
-                optimizer=numbers,
+                optimizer=tensors.numbers,
                 plugins=self.recipe.plugins,
                 code=self.recipe.code,
                 label=self.info.label,

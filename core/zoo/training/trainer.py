@@ -5,15 +5,14 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
-from torch.nn.parallel import DistributedDataParallel
 
 from zoo.compute.compiling import as_written, compile_blocks, compiling
 from zoo.compute.device import autocast
@@ -22,8 +21,9 @@ from zoo.errors import ZooError
 from zoo.model.build import derived_seed
 from zoo.model.decoder import Decoder, Scored
 from zoo.model.param_groups import named_params
-from zoo.parallel.clip import clip_grad_norm_
 from zoo.parallel.group import Group
+from zoo.parallel.strategy import strategy_for
+from zoo.run_files.optimizer_state import flatten_optimizers
 
 if TYPE_CHECKING:
     from zoo.data.prepare import TokenData
@@ -73,6 +73,14 @@ def plan_batch(batch_tokens: int, length: int, world: int, micro_batch: int | No
     return BatchPlan(length, rows, per_rank, micro_batch)
 
 
+class SavedTensors(NamedTuple):
+    """What a checkpoint holds beside numbers: ``numbers`` are the optimizers', as JSON."""
+
+    model: dict[str, Tensor]
+    optimizer: dict[str, Tensor]
+    numbers: list[Any]
+
+
 class Trainer:
     """A model, its optimizer and where they are in the run.
 
@@ -117,9 +125,7 @@ class Trainer:
             recipe.scheduler(self.total_steps) if recipe.scheduler else lambda step: 1.0
         )
         self.compiled = False
-        self.replica: nn.Module = self.model
-        if group.world > 1:
-            self.replica = DistributedDataParallel(self.model, gradient_as_bucket_view=True)
+        self.strategy = strategy_for(group, self.model)
         self._token_bytes = token_data.bytes_of_text(data.valid, data.tokenizer)
         self._valid = token_data.valid_windows(data.valid, settings.eval_tokens, self.plan.length)
 
@@ -147,6 +153,12 @@ class Trainer:
         """Each parameter's name, under which its optimizer state is saved."""
         return {p.tensor: p.name for p in self.params}
 
+    def state(self) -> SavedTensors:
+        """Weights and optimizer state, whole, for a checkpoint; every rank must ask."""
+        tensors, numbers = flatten_optimizers(self.optimizers, self.names)
+        gathered = self.strategy.gathered
+        return SavedTensors(gathered(self.model.state_dict()), gathered(tensors), numbers)
+
     def lr_at(self, step: int) -> float:
         """The learning rate of the first parameter group at this step."""
         multiplier = getattr(self.optimizers[0], "lr_multiplier", self.multiplier)
@@ -173,10 +185,10 @@ class Trainer:
         stats: dict[str, dict[str, Tensor]] = {}
         micro_batches = self._rows(step).split(self.plan.micro_batch)
         for nth, rows in enumerate(micro_batches):
-            with self._synchronised(nth == len(micro_batches) - 1):
-                scored = self._score(self.replica, rows[:, :-1], rows[:, 1:], self.compiled)
-                # DDP averages over the ranks, the loss is a mean over the tokens of all of them.
-                (scored.total * (self.group.world / self.plan.tokens)).backward()
+            with self.strategy.accumulating(last=nth == len(micro_batches) - 1):
+                scored = self._score(self.strategy.module, rows[:, :-1], rows[:, 1:], self.compiled)
+                # The gradient is that of the mean over the tokens of all ranks.
+                (scored.total * (self.strategy.averaged_over / self.plan.tokens)).backward()
             sums[0] += scored.total.item()
             sums[1] += scored.parts["nll"].item()
             add_stats(stats, scored.stats)
@@ -186,7 +198,7 @@ class Trainer:
             self._check_every_parameter_took_part()
 
         objective, loss = (sums[:2] / self.plan.tokens).tolist()
-        norm = clip_grad_norm_([p.tensor for p in self.params], self.clip or math.inf).item()
+        norm = self.strategy.clip([p.tensor for p in self.params], self.clip or math.inf).item()
         if math.isfinite(objective) and math.isfinite(norm):
             self._update(stats)
             self.skipped_in_a_row = 0
@@ -304,12 +316,6 @@ class Trainer:
 
     def _to_device(self, rows: Any) -> Tensor:
         return torch.from_numpy(rows).to(self.device, non_blocking=True)
-
-    def _synchronised(self, last: bool) -> AbstractContextManager[None]:
-        """Gradients of several micro-steps cross the network once, with the last."""
-        if isinstance(self.replica, DistributedDataParallel) and not last:
-            return self.replica.no_sync()
-        return nullcontext()
 
     def _param_groups(self) -> list[dict[str, Any]]:
         return [group for optimizer in self.optimizers for group in optimizer.param_groups]
