@@ -101,6 +101,13 @@ def naming_the_lost() -> Iterator[None]:
         raise ZooError(message) from error
 
 
+_last: list[Any] = []
+"""The last process group. If DDP's reducer held the last reference to it, the two would deadlock:
+a reducer is freed with the GIL held, the group's destructor waits for a thread, and that thread may
+wait for the GIL to free a tensor.
+"""
+
+
 @contextmanager
 def process_group(device: torch.device) -> Iterator[Group]:
     """This process's group: torchrun's where it started us, else a group of one."""
@@ -123,6 +130,7 @@ def process_group(device: torch.device) -> Iterator[Group]:
         try:
             yield Group(rank(), world, watchdog, launch)
         finally:
+            _last[:] = [dist.group.WORLD]
             dist.destroy_process_group()
 
 
