@@ -126,7 +126,7 @@ def watched(trainer: Trainer) -> Iterator[Stopwatch]:
             vars(owner)[name] = by
             stack.callback(vars(owner).pop, name)
 
-        replace(trainer, "_rows", watch.during("data", trainer._rows, "other"))
+        replace(trainer.feed, "batch", watch.during("data", trainer.feed.batch, "other"))
         replace(model, "_hidden", watch.during("forward", model._hidden, "loss"))
         replace(model, "forward", forward)
         for optimizer in trainer.optimizers:

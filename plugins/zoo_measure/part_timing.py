@@ -121,7 +121,7 @@ def capture(trainer: Trainer) -> list[Part]:
                 if hasattr(position, method):
                     vars(position)[method] = spy(position, name, getattr(position, method))
                     stack.callback(vars(position).pop, method)
-        rows = trainer._rows(0)[: trainer.plan.micro_batch]
+        rows = trainer.feed.batch(0)[: trainer.plan.micro_batch]
         with torch.no_grad(), autocast(trainer.device, trainer.precision):
             model(rows[:, :-1], rows[:, 1:])
     return list(found.values())

@@ -14,7 +14,7 @@ from zoo.console.progress import amount, track
 from zoo.contracts import UNKNOWN_VOCAB
 from zoo.data.prepare import find_prepared
 from zoo.parallel.launcher import local_world_size, world_size
-from zoo.training.trainer import BatchPlan, plan_batch
+from zoo.training.feed import BatchPlan, plan_batch
 from zoo_measure.memory import available
 from zoo_measure.rehearsal import Rehearsal, rehearse, rehearse_without_values
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,8 +17,7 @@ from zoo.data import batches as data
 from zoo.data import shards as tokens
 from zoo.data.permutation import keyed_number, permute
 from zoo.data.shards import Tokens, TokenWriter
-from zoo.parallel.group import Group
-from zoo.training.trainer import Trainer, plan_batch
+from zoo.training.feed import Feed, plan_batch
 
 STEPS = int(os.environ.get("ZOO_TEST_STEPS", "300"))  # tools/check_reliability.py: 10,000
 
@@ -205,16 +204,11 @@ def test_epochs_and_seeds_read_in_different_orders(tmp_path: Path) -> None:
 
 def global_batch(stored: Tokens, step: int, world: int) -> np.ndarray:
     """The rows that the trainers of so many processes take together: (12, 17) int64."""
-    shares = []
-    for rank in range(world):
-        trainer: Any = SimpleNamespace(
-            group=Group(rank, world),
-            plan=plan_batch(12 * 16, 16, world, micro_batch=1),
-            data=SimpleNamespace(train=stored),
-            seed=5,
-            _to_device=lambda rows: rows,
-        )
-        shares.append(Trainer._rows(trainer, step))
+    plan = plan_batch(12 * 16, 16, world, micro_batch=1)
+    shares = [
+        Feed(stored, plan, seed=5, rank=rank, device=torch.device("cpu")).batch(step).numpy()
+        for rank in range(world)
+    ]
     assert {len(share) for share in shares} == {12 // world}
     return np.concatenate(shares)
 

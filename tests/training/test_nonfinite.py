@@ -75,14 +75,14 @@ def test_skips_the_update_where_the_recipe_says_so(monkeypatch: pytest.MonkeyPat
 def test_a_weight_that_is_not_finite_is_told_by_name(
     what: str, wrong: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plain = Trainer._rows
+    plain = Trainer.train_step
 
-    def spoiling(self: Trainer, step: int) -> torch.Tensor:
-        if step == 5:
+    def spoiling(self: Trainer, *given: Any) -> Any:
+        if self.step == 5:
             self.model.get_parameter("blocks.1.feedforward_norm.weight").data[3] = wrong
-        return plain(self, step)
+        return plain(self, *given)
 
-    monkeypatch.setattr(Trainer, "_rows", spoiling)
+    monkeypatch.setattr(Trainer, "train_step", spoiling)
     said = r"step 6 \(rows 40 to 47.*, and blocks\.1\.feedforward_norm\.weight not finite: "
     with pytest.raises(ZooError, match=f"{said}stopped before the update"):
         zoo.train(tiny(f"train.on_nonfinite={what}"))

@@ -97,7 +97,7 @@ def train(args: argparse.Namespace) -> int:
     from zoo.api.train import train as train_recipe
     from zoo.compute.matmul_bench import measured_for_all
     from zoo.parallel.group import launch
-    from zoo.training.trainer import plan_batch
+    from zoo.training.feed import plan_batch
 
     if args.nproc > 1 and not launched():
         settings, length = recipe.train, recipe.model.options["max_seq_len"]

@@ -65,7 +65,7 @@ class Group:
 
     def any(self, here: bool) -> bool:
         """Whether it holds on any rank; every rank must ask."""
-        return bool(self.sum_(torch.tensor(int(here))))
+        return bool(self.sum_(torch.tensor(int(here)))) if self.world > 1 else here
 
     def from_first(self, value: Any) -> Any:
         """The first rank's value, on every rank."""

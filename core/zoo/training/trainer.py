@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -24,53 +23,13 @@ from zoo.model.param_groups import named_params
 from zoo.parallel.group import Group
 from zoo.parallel.strategy import strategy_for
 from zoo.run_files.optimizer_state import flatten_optimizers
+from zoo.training.feed import Feed, on_device, plan_batch
 
 if TYPE_CHECKING:
     from zoo.data.prepare import TokenData
     from zoo.recipe.recipe import Recipe
 
-# Tokens that one process puts through the model at once, unless the recipe says otherwise.
-MICRO_BATCH_TOKENS = 16_384
-
 SKIPPED_AT_MOST = 10  # steps in a row; weights that are broken make every step so
-
-
-@dataclass(frozen=True)
-class BatchPlan:
-    """How the global batch, in rows of ``length`` tokens, is spread over processes and time."""
-
-    length: int
-    rows: int
-    rows_per_rank: int
-    micro_batch: int
-
-    @property
-    def tokens(self) -> int:
-        return self.rows * self.length
-
-
-def plan_batch(batch_tokens: int, length: int, world: int, micro_batch: int | None) -> BatchPlan:
-    """Derives accumulation from the global batch.
-
-    Raises:
-        ZooError: a batch that doesn't divide evenly, with the numbers.
-    """
-    rows = batch_tokens // length
-    if rows % world:
-        raise ZooError(
-            f"train.batch_tokens = {batch_tokens} makes {rows} rows of {length} tokens, which "
-            f"{world} processes can't share evenly: write a multiple of {world * length}"
-        )
-    per_rank = rows // world
-    if micro_batch is None:
-        most = max(1, MICRO_BATCH_TOKENS // length)
-        micro_batch = max(n for n in range(1, min(most, per_rank) + 1) if per_rank % n == 0)
-    if per_rank % micro_batch:
-        raise ZooError(
-            f"train.micro_batch = {micro_batch} does not divide the {per_rank} rows of a process "
-            f"({rows} rows over {world} processes)"
-        )
-    return BatchPlan(length, rows, per_rank, micro_batch)
 
 
 class SavedTensors(NamedTuple):
@@ -124,6 +83,7 @@ class Trainer:
         self.multiplier = (
             recipe.scheduler(self.total_steps) if recipe.scheduler else lambda step: 1.0
         )
+        self.feed = Feed(data.train, self.plan, seed=self.seed, rank=group.rank, device=device)
         self.compiled = False
         self.strategy = strategy_for(group, self.model)
         self._token_bytes = token_data.bytes_of_text(data.valid, data.tokenizer)
@@ -170,7 +130,10 @@ class Trainer:
         ``loss`` is the mean −log p of the targets in nats, as in validation; ``objective`` is what
         was minimised: that with what the loss and the model's parts add to it (z-loss, balance).
 
-        An objective or gradient norm that is not finite on any rank updates nothing on all.
+        An objective or gradient norm that is not finite on any rank updates nothing on all. So the
+        step waits for the device once, after the gradients and before the update: whatever is read
+        comes in that one transfer, and the next batch is on its way by then. What the update and
+        the statistics take is done while the host prepares the next step.
 
         Raises:
             ZooError: there was one, and the recipe does not skip such steps, or too many in a row.
@@ -181,31 +144,38 @@ class Trainer:
         for param_group in self._param_groups():
             param_group["lr"] = param_group["initial_lr"] * self.multiplier(step)
 
-        sums = torch.zeros(3, dtype=torch.float64)
+        sums: list[Tensor] = []  # two a micro-batch, left on the device
         stats: dict[str, dict[str, Tensor]] = {}
-        micro_batches = self._rows(step).split(self.plan.micro_batch)
+        micro_batches = self.feed.batch(step).split(self.plan.micro_batch)
         for nth, rows in enumerate(micro_batches):
             with self.strategy.accumulating(last=nth == len(micro_batches) - 1):
                 scored = self._score(self.strategy.module, rows[:, :-1], rows[:, 1:], self.compiled)
                 # The gradient is that of the mean over the tokens of all ranks.
                 (scored.total * (self.strategy.averaged_over / self.plan.tokens)).backward()
-            sums[0] += scored.total.item()
-            sums[1] += scored.parts["nll"].item()
+            sums += (scored.total.detach(), scored.parts["nll"].detach())
             add_stats(stats, scored.stats)
-        sums[2] = stopping
-        self.group.sum_(sums)
         if step == 0:
             self._check_every_parameter_took_part()
+        total_norm = self.strategy.clip([p.tensor for p in self.params], self.clip or math.inf)
+        if step + 1 < self.total_steps:
+            self.feed.prepare(step + 1)
 
-        objective, loss = (sums[:2] / self.plan.tokens).tolist()
-        norm = self.strategy.clip([p.tensor for p in self.params], self.clip or math.inf).item()
+        *here, norm = fetched([*sums, total_norm])
+        objective, loss, stopped = self._over_all_ranks(here[::2], here[1::2], [stopping])
+        objective, loss = objective / self.plan.tokens, loss / self.plan.tokens
         if math.isfinite(objective) and math.isfinite(norm):
             self._update(stats)
             self.skipped_in_a_row = 0
         else:
             self._skip(objective, norm)
         self.step += 1
-        return {"loss": loss, "objective": objective, "grad_norm": norm}, bool(sums[2])
+        return {"loss": loss, "objective": objective, "grad_norm": norm}, bool(stopped)
+
+    def _over_all_ranks(self, *numbers: Sequence[float]) -> list[float]:
+        """The sum of each list of numbers, over all ranks."""
+        sums = torch.tensor([added(each) for each in numbers], dtype=torch.float64)
+        summed: list[float] = self.group.sum_(sums).tolist()
+        return summed
 
     def _update(self, stats: dict[str, dict[str, Tensor]]) -> None:
         with compiling(self.compiled):
@@ -263,7 +233,7 @@ class Trainer:
         """
         world, micro_batch = self.group.world, self.plan.micro_batch
         mine = self._valid[self.group.rank :: world]
-        sums = torch.zeros(3, dtype=torch.float64)
+        sums: list[tuple[Tensor, int, float]] = []  # the first left on the device
         self._swap("eval")
         self.model.eval()
         # The first time, training waits: that is over before compiled code is loaded, or made.
@@ -273,49 +243,31 @@ class Trainer:
                 if self.group.any(stopping()):
                     return None
                 if at < len(mine):
-                    sums += self._sums_of(mine[at : at + micro_batch], compiled)
+                    sums.append(self._sums_of(mine[at : at + micro_batch], compiled))
         finally:
             self.model.train()
             self._swap("train")
-        nll, n_tokens, n_bytes = self.group.sum_(sums).tolist()
+        nlls, tokens_of, bytes_of = zip(*sums, strict=True) if sums else ((), (), ())
+        nll, n_tokens, n_bytes = self._over_all_ranks(fetched(nlls), tokens_of, bytes_of)
         return {"loss": nll / n_tokens, "bits_per_byte": nll / math.log(2) / n_bytes}
 
-    def _sums_of(self, windows: np.ndarray, compiled: bool) -> Tensor:
+    def _sums_of(self, windows: np.ndarray, compiled: bool) -> tuple[Tensor, int, float]:
         """Of some validation windows: −log p, number of tokens, bytes of their text."""
         stored = token_data.windows(self.data.valid, windows, self.plan.length)
         n_bytes = self._token_bytes[stored[:, 1:]].sum()
-        rows = self._to_device(stored)
+        rows = on_device(stored, self.device)
         ids, targets = rows[:, :-1], rows[:, 1:]
         # As many rows as in training, so that no code is compiled for the last few.
         lacking = (0, 0, 0, self.plan.micro_batch - len(rows))
         padded = pad(ids, lacking), pad(targets, lacking, value=-1)
         scored = self._score(self.model, *padded, compiled)
-        sums = [scored.parts["nll"].item(), targets.numel(), float(n_bytes)]
-        return torch.tensor(sums, dtype=torch.float64)
+        return scored.parts["nll"], targets.numel(), float(n_bytes)
 
     def _score(self, model: nn.Module, ids: Tensor, targets: Tensor, compiled: bool) -> Scored:
         blocks = as_written(self.model) if self.compiled and not compiled else nullcontext()
         with blocks, compiling(compiled), autocast(self.device, self.precision):
             scored: Scored = model(ids, targets)
         return scored
-
-    def _rows(self, step: int) -> Tensor:
-        """This rank's share of the step's global batch: (rows_per_rank, length + 1)."""
-        first = self.group.rank * self.plan.rows_per_rank
-        mine = range(first, first + self.plan.rows_per_rank)
-        return self._to_device(
-            token_data.batch(
-                self.data.train,
-                seed=self.seed,
-                step=step,
-                n_rows=self.plan.rows,
-                rows=mine,
-                length=self.plan.length,
-            )
-        )
-
-    def _to_device(self, rows: Any) -> Tensor:
-        return torch.from_numpy(rows).to(self.device, non_blocking=True)
 
     def _param_groups(self) -> list[dict[str, Any]]:
         return [group for optimizer in self.optimizers for group in optimizer.param_groups]
@@ -346,3 +298,20 @@ def add_stats(into: dict[str, dict[str, Tensor]], new: Mapping[str, Mapping[str,
         sums = into.setdefault(path, {})
         for name, value in values.items():
             sums[name] = sums[name] + value.detach() if name in sums else value.detach().clone()
+
+
+def fetched(numbers: Sequence[Tensor]) -> list[float]:
+    """Numbers, 0-dim tensors of one device, read together: training waits for a device here alone.
+
+    They come as they are and are added on the host, since not every device has float64.
+    """
+    values: list[float] = torch.stack(list(numbers)).tolist() if numbers else []
+    return values
+
+
+def added(numbers: Iterable[float]) -> float:
+    """One after the other; ``sum`` compensates for roundings from Python 3.12 on, not before."""
+    total = 0.0
+    for number in numbers:
+        total += number
+    return total
