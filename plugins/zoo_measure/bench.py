@@ -7,7 +7,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,7 @@ from zoo.data.shards import Tokens, TokenWriter
 from zoo.parallel.group import Group
 from zoo.training.loop import Session
 from zoo.training.start import trainer_for
+from zoo.training.trainer import PHASES as STEP_PHASES
 from zoo.training.trainer import Trainer
 from zoo_measure.flops import product_rate, synchronize
 from zoo_measure.memory import peak_bytes
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 RANDOM_TOKENS = 2**20
 WARM_UP = 3  # steps: compilation, first allocations, the optimizer's state
-PHASES = ("data", "forward", "loss", "backward", "clip", "optimizer", "observers", "other")
+PHASES = (*STEP_PHASES[:-1], "observers", STEP_PHASES[-1])
 
 
 @contextmanager
@@ -94,50 +95,6 @@ class Stopwatch:
         self.seconds[self._phase] += now - self._since
         self._phase, self._since = phase, now
 
-    def during(self, phase: str, call: Callable[..., Any], then: str) -> Callable[..., Any]:
-        def timed(*args: Any, **kwargs: Any) -> Any:
-            self.begin(phase)
-            result = call(*args, **kwargs)
-            self.begin(then)
-            return result
-
-        return timed
-
-
-@contextmanager
-def watched(trainer: Trainer) -> Iterator[Stopwatch]:
-    """Lets a stopwatch follow the trainer through its steps.
-
-    It stands around calls of whole phases, never inside a block, which may be compiled.
-    """
-    watch = Stopwatch(trainer.device)
-    model = trainer.model
-
-    def forward(*args: Any, **kwargs: Any) -> Any:
-        watch.begin("forward")
-        scored: Any = type(model).forward(model, *args, **kwargs)
-        watch.begin("backward")
-        scored.total.register_hook(lambda _: at_end_of_backward(lambda: watch.begin("clip")))
-        return scored
-
-    with ExitStack() as stack:
-
-        def replace(owner: Any, name: str, by: Callable[..., Any]) -> None:
-            vars(owner)[name] = by
-            stack.callback(vars(owner).pop, name)
-
-        replace(trainer.feed, "batch", watch.during("data", trainer.feed.batch, "other"))
-        replace(model, "_hidden", watch.during("forward", model._hidden, "loss"))
-        replace(model, "forward", forward)
-        for optimizer in trainer.optimizers:
-            replace(optimizer, "step", watch.during("optimizer", optimizer.step, "other"))
-        yield watch
-
-
-def at_end_of_backward(call: Callable[[], None]) -> None:
-    """To be called during backward."""
-    torch.autograd.Variable._execution_engine.queue_callback(call)
-
 
 @dataclass
 class Contender:
@@ -159,7 +116,8 @@ class Contender:
         return time.perf_counter() - start
 
     def watched_step(self) -> None:
-        with watched(self.trainer) as watch:
+        watch = Stopwatch(self.trainer.device)
+        with self.trainer.announcing(watch.begin):
             self.step()
             watch.begin("other")
         self.steps.append(watch.seconds)

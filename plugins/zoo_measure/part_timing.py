@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 import time
 from collections.abc import Callable, Mapping
@@ -103,28 +104,42 @@ def capture(trainer: Trainer) -> list[Part]:
 
         return before
 
-    def spy(position: Any, name: str, method: Any) -> Callable[..., Any]:
-        def noted(*args: Any, **kwargs: Any) -> Any:
-            key = (name, id(position), *map(shape, args))
-            note(key, name, position, method, args, kwargs)
-            return method(*args, **kwargs)
-
-        return noted
-
+    positions: list[Any] = [Heard(position, note) for position in model.positions]
+    heard = copy.copy(model)  # the same parts
+    heard.positions = positions
     with ExitStack() as stack:
         for path, module in model.named_modules():
             if path and path != "head":  # the loss runs it
                 handle = module.register_forward_pre_hook(hook(place(path)), with_kwargs=True)
                 stack.callback(handle.remove)
-        for position in model.positions:
-            for method, name in POSITION_METHODS.items():
-                if hasattr(position, method):
-                    vars(position)[method] = spy(position, name, getattr(position, method))
-                    stack.callback(vars(position).pop, method)
         rows = trainer.feed.batch(0)[: trainer.plan.micro_batch]
         with torch.no_grad(), autocast(trainer.device, trainer.precision):
-            model(rows[:, :-1], rows[:, 1:])
+            heard(rows[:, :-1], rows[:, 1:])
+    for position in positions:  # what the parts were given refers to them
+        position.listening = False
     return list(found.values())
+
+
+class Heard:
+    """Stands where a position stood, and notes what its methods are given while it listens."""
+
+    def __init__(self, position: Any, note: Callable[..., None]) -> None:
+        self.position = position
+        self.note = note
+        self.listening = True
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self.position, name)
+        if name not in POSITION_METHODS or not self.listening:
+            return value
+
+        def noted(*args: Any, **kwargs: Any) -> Any:
+            part = POSITION_METHODS[name]
+            key = (part, id(self.position), *map(shape, args))
+            self.note(key, part, self.position, value, args, kwargs)
+            return value(*args, **kwargs)
+
+        return noted
 
 
 def place(path: str) -> str:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 import zoo
 from zoo.data.prepare import prepare
 from zoo.parallel.group import Group
-from zoo.training.trainer import Trainer
+from zoo.training.trainer import PHASES, Trainer
 
 BATCH_TOKENS = 64
 ROWS = 4
@@ -97,3 +97,23 @@ def test_training_and_validation_records_tell_the_same_loss(somewhere: Path) -> 
     assert with_z["loss"] == pytest.approx(plain["loss"])
     assert plain["objective"] == plain["loss"]
     assert with_z["objective"] > with_z["loss"] + 0.1
+
+
+@pytest.mark.parametrize("micro_batch", [2, ROWS])
+def test_a_step_announces_its_phases_and_takes_the_same(somewhere: Path, micro_batch: int) -> None:
+    recipe = zoo.load_recipe(somewhere, [f"train.micro_batch={micro_batch}"])
+    heard, plain = (
+        Trainer(recipe, prepare(recipe), Group(), torch.device("cpu"), "float32") for _ in range(2)
+    )
+    told: list[str] = []
+    with heard.announcing(told.append):
+        seen = heard.train_step()
+        a_step, told[:] = list(told), []
+        heard.evaluate()
+        assert told == []
+    accumulated = ["forward", "loss", "backward"] * (ROWS // micro_batch)
+    assert a_step == ["data", *accumulated, "clip", "data", "other", "optimizer", "other"]
+    assert {*a_step} == {*PHASES}
+    assert seen == plain.train_step()
+    heard.train_step()
+    assert told == []

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -28,6 +28,9 @@ from zoo.training.feed import Feed, on_device, plan_batch
 if TYPE_CHECKING:
     from zoo.data.prepare import TokenData
     from zoo.recipe.recipe import Recipe
+
+PHASES = ("data", "forward", "loss", "backward", "clip", "optimizer", "other")
+"""What a step is made of, as announced; "other" is what belongs to none of the rest."""
 
 SKIPPED_AT_MOST = 10  # steps in a row; weights that are broken make every step so
 
@@ -84,6 +87,7 @@ class Trainer:
             recipe.scheduler(self.total_steps) if recipe.scheduler else lambda step: 1.0
         )
         self.feed = Feed(data.train, self.plan, seed=self.seed, rank=group.rank, device=device)
+        self.phase: Callable[[str], None] = nobody_listens
         self.compiled = False
         self.strategy = strategy_for(group, self.model)
         self._token_bytes = token_data.bytes_of_text(data.valid, data.tokenizer)
@@ -146,19 +150,25 @@ class Trainer:
 
         sums: list[Tensor] = []  # two a micro-batch, left on the device
         stats: dict[str, dict[str, Tensor]] = {}
+        self.phase("data")
         micro_batches = self.feed.batch(step).split(self.plan.micro_batch)
         for nth, rows in enumerate(micro_batches):
             with self.strategy.accumulating(last=nth == len(micro_batches) - 1):
+                self.phase("forward")
                 scored = self._score(self.strategy.module, rows[:, :-1], rows[:, 1:], self.compiled)
+                self.phase("backward")
                 # The gradient is that of the mean over the tokens of all ranks.
                 (scored.total * (self.strategy.averaged_over / self.plan.tokens)).backward()
             sums += (scored.total.detach(), scored.parts["nll"].detach())
             add_stats(stats, scored.stats)
+        self.phase("clip")
         if step == 0:
             self._check_every_parameter_took_part()
         total_norm = self.strategy.clip([p.tensor for p in self.params], self.clip or math.inf)
+        self.phase("data")
         if step + 1 < self.total_steps:
             self.feed.prepare(step + 1)
+        self.phase("other")
 
         *here, norm = fetched([*sums, total_norm])
         objective, loss, stopped = self._over_all_ranks(here[::2], here[1::2], [stopping])
@@ -177,11 +187,33 @@ class Trainer:
         summed: list[float] = self.group.sum_(sums).tolist()
         return summed
 
+    @contextmanager
+    def announcing(self, listener: Callable[[str], None]) -> Iterator[None]:
+        """Inside, ``listener(phase)`` is called where one of ``PHASES`` begins in a training step.
+
+        It lasts until the next begins; with several micro-batches, each comes several times. All
+        are announced outside the blocks, which may be compiled. A loss that is no module counts as
+        forward.
+        """
+
+        def loss_begins(*_: object) -> None:
+            if self.model.training:
+                listener("loss")
+
+        with ExitStack() as stack:
+            if isinstance(self.model.loss, nn.Module):
+                stack.callback(self.model.loss.register_forward_pre_hook(loss_begins).remove)
+            self.phase = listener
+            stack.callback(setattr, self, "phase", nobody_listens)
+            yield
+
     def _update(self, stats: dict[str, dict[str, Tensor]]) -> None:
+        self.phase("optimizer")
         with compiling(self.compiled):
             for optimizer in self.optimizers:
                 optimizer.step()
                 optimizer.zero_grad(set_to_none=True)
+        self.phase("other")
         self._hand_back(stats)
 
     def _skip(self, objective: float, norm: float) -> None:
@@ -298,6 +330,10 @@ def add_stats(into: dict[str, dict[str, Tensor]], new: Mapping[str, Mapping[str,
         sums = into.setdefault(path, {})
         for name, value in values.items():
             sums[name] = sums[name] + value.detach() if name in sums else value.detach().clone()
+
+
+def nobody_listens(phase: str) -> None:
+    pass
 
 
 def fetched(numbers: Sequence[Tensor]) -> list[float]:
