@@ -6,6 +6,7 @@ from typing import Any
 
 from zoo_builtin.activations import SwiGLU
 from zoo_builtin.attention.softmax import FullAttention
+from zoo_builtin.blocks import PreNorm
 from zoo_builtin.feedforward import MLP
 from zoo_builtin.losses import CrossEntropy
 from zoo_builtin.norms import RMSNorm
@@ -17,5 +18,6 @@ PARTS: dict[str, Any] = {
     "position": RoPE,
     "attention": FullAttention,
     "feedforward": MLP,
+    "block": PreNorm,
     "loss": CrossEntropy,
 }

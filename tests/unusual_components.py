@@ -9,9 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from zoo.contracts import Build, Dims, Make, Optimizer, Out, Param, ref
+from zoo.contracts import BlockBuild, Build, Dims, Make, Optimizer, Out, Param, as_out, ref
 from zoo.model.sequence import Seq
 from zoo_builtin.attention.softmax import FullAttention
+from zoo_builtin.blocks import PreNorm
 from zoo_builtin.feedforward import MLP
 from zoo_builtin.optimizers.elementwise import SGD
 
@@ -106,6 +107,70 @@ class Balanced(MLP):
         self.seen = stats["tokens"]
 
 
+class Skips(PreNorm):
+    """A U-net: layers of the second half add some of what the first half's handed on."""
+
+    def __init__(self, build: BlockBuild) -> None:
+        super().__init__(build)
+        below = build.dims.n_layers // 2
+        self.own = f"skip {build.layer}" if build.layer < below else None
+        self.other = f"skip {build.dims.n_layers - 1 - build.layer}"
+        self.share = None if self.own else nn.Parameter(torch.full((1,), 0.5))
+
+    def forward(
+        self,
+        x: Tensor,
+        seq: Seq,
+        cache: dict[str, Tensor] | None = None,
+        carry: Mapping[str, Tensor] = NOTHING,
+    ) -> Out:
+        if self.share is not None and self.other in carry:
+            x = x + self.share * carry[self.other]
+        out = super().forward(x, seq, cache, carry)
+        return out._replace(carry={self.own: out.y}) if self.own else out
+
+
+class InputResidual(nn.Module):
+    """Mixes into each layer's input what the first layer was given; attention alone, twice."""
+
+    def __init__(self, build: BlockBuild) -> None:
+        super().__init__()
+        self.first, self.second = build.attention("first"), build.attention("second")
+        self.norm = build.norm(build.dims.d_model)
+        self.share = nn.Parameter(torch.full((1,), 0.5))
+
+    def forward(
+        self,
+        x: Tensor,
+        seq: Seq,
+        cache: dict[str, Tensor] | None = None,
+        carry: Mapping[str, Tensor] = NOTHING,
+    ) -> Out:
+        first = carry.get("input", x)
+        x = x + self.share * first
+        of_parts = {}
+        for name in ("first", "second"):
+            its = None
+            if cache is not None:
+                its = {
+                    key[len(name) :]: held
+                    for key, held in cache.items()
+                    if key[: len(name)] == name
+                }
+            mixed = of_parts[name] = as_out(getattr(self, name)(self.norm(x), seq, its, carry))
+            x = x + mixed.y
+        return Out(x, carry={"input": first}, of_parts=of_parts)
+
+    def new_cache(
+        self, batch: int, max_len: int, device: torch.device, dtype: torch.dtype
+    ) -> dict[str, Tensor]:
+        return {
+            name + key: tensor
+            for name in ("first", "second")
+            for key, tensor in getattr(self, name).new_cache(batch, max_len, device, dtype).items()
+        }
+
+
 class Sign(SGD):
     """Matrices by the sign of their gradient, the others by an optimizer of the recipe's choice."""
 
@@ -178,6 +243,8 @@ COMPONENTS: list[tuple[str, Callable[..., Any]]] = [
     ("attention", ValueResidual),
     ("position", RelativeBias),
     ("feedforward", Balanced),
+    ("block", Skips),
+    ("block", InputResidual),
     ("optimizer", sign_and_rest),
     ("optimizer", Averaging),
     ("sampler", NoRepeats),

@@ -19,6 +19,7 @@ PACKAGES = {
     "position": "positions",
     "attention": "attention",
     "feedforward": "feedforward",
+    "block": "blocks",
     "loss": "losses",
     "optimizer": "optimizers",
     "scheduler": "schedulers",

@@ -138,6 +138,7 @@ def component_of(name: str, recipe: Recipe) -> str:
     options = recipe.model.options
     for part in reversed(name.split(".")):
         role = re.sub(r"_\d+$", "", part).rpartition("_")[2]
+        role = "block" if part == "blocks" else role
         entry = getattr(options.get(role), "entry", None)
         if entry is not None:
             return f"{role} = {entry.name}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from broken import (
     activations,
     attentions,
+    blocks,
     corpora,
     feedforwards,
     losses,
@@ -26,6 +27,7 @@ CASES = [
     *positions.CASES,
     *attentions.CASES,
     *feedforwards.CASES,
+    *blocks.CASES,
     *losses.CASES,
     *optimizers.CASES,
     *schedulers.CASES,

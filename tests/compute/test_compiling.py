@@ -13,7 +13,7 @@ import pytest
 import torch
 from decoders import PARTS
 from torch import Tensor, nn
-from unusual_components import LinearAttention, RelativeBias
+from unusual_components import LinearAttention, RelativeBias, Skips
 
 import zoo
 from zoo.compute import compiling, device
@@ -24,6 +24,7 @@ from zoo.model.decoder import Decoder, Scored
 from zoo.parallel.group import Group
 from zoo.training.trainer import Trainer
 from zoo_builtin.attention.softmax import SlidingAttention
+from zoo_builtin.blocks import PreNorm
 from zoo_builtin.optimizers.elementwise import AdamW
 
 CPU = torch.device("cpu")
@@ -192,8 +193,9 @@ def loss_and_gradients(model: Decoder) -> tuple[Tensor, list[Tensor]]:
         {"attention": LinearAttention},
         {"position": RelativeBias},
         {"attention": lambda build: SlidingAttention(build, window=7, n_kv_heads=1)},
+        {"block": Skips},
     ],
-    ids=["built-in", "norm", "attention", "position", "window"],
+    ids=["built-in", "norm", "attention", "position", "window", "block"],
 )
 def test_components_from_outside_are_compiled_like_any_other(parts: dict[str, Any]) -> None:
     model = Decoder(50, d_model=32, n_layers=2, n_heads=4, max_seq_len=20, **{**PARTS, **parts})
@@ -205,6 +207,23 @@ def test_components_from_outside_are_compiled_like_any_other(parts: dict[str, An
     torch.testing.assert_close(seen, asked, rtol=1e-4, atol=1e-4)
     for ours, theirs in zip(seen_grads, asked_grads, strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-3)
+
+
+@needs_compiler
+@pytest.mark.slow
+def test_layers_that_draw_differently_share_their_code() -> None:
+    options = {"dropout": 0.1, "stochastic_depth": 0.5, "layer_scale": 0.1, "branch_scale": 0.7}
+    made = []
+    for n_layers in (1, 3):
+        torch._dynamo.reset()
+        parts = {**PARTS, "block": functools.partial(PreNorm, **options)}
+        model = Decoder(50, d_model=32, n_layers=n_layers, n_heads=4, max_seq_len=20, **parts)
+        compile_blocks(model.blocks, CPU, forgiving=False)
+        before = graphs()
+        loss, grads = loss_and_gradients(model)
+        assert all(grad.isfinite().all() for grad in [loss, *grads])
+        made.append(graphs() - before)
+    assert made[0] == made[1] > 0
 
 
 @needs_compiler

@@ -32,6 +32,9 @@ OPTIONS: dict[tuple[str, str], dict[str, Any]] = {
 VARIANTS: list[tuple[str, str, dict[str, Any]]] = [
     ("attention", "full", {"n_kv_heads": 2, "qk_norm": "rmsnorm", "kernel": "reference"}),
     ("attention", "sliding", {"window": 40, "n_kv_heads": 1}),
+    ("block", "pre_norm", {"branch_scale": 0.5, "dropout": 0.1, "stochastic_depth": 0.5}),
+    ("block", "sandwich", {"layer_scale": 1e-3}),
+    ("block", "parallel", {"shared_norm": False, "layer_scale": 1e-3}),
     ("position", "rope", {"layout": "interleaved"}),
     ("loss", "cross_entropy", {"z_loss": 1e-2, "chunk": 7}),
     ("optimizer", "sgd", {"nesterov": True, "weight_decay": 0.1}),

@@ -120,6 +120,14 @@ class TestResuming:
         api_train.resume(run)
         assert losses(run) == losses(undisturbed.dir)
 
+    def test_with_dropout_and_stochastic_depth(self) -> None:
+        change = "model.block={name='parallel', dropout=0.1, stochastic_depth=0.5}"
+        undisturbed = zoo.train(tiny(change))
+        assert losses(undisturbed.dir) != losses(zoo.train(tiny("model.block=parallel")).dir)
+        run = interrupt(lambda: zoo.train(tiny(change)), 5)
+        api_train.resume(run)
+        assert losses(run) == losses(undisturbed.dir)
+
     @pytest.mark.parametrize("began", ["highest", "medium"])
     def test_multiplies_as_it_began(self, began: str, monkeypatch: pytest.MonkeyPatch) -> None:
         routes = {

@@ -15,6 +15,7 @@ from zoo.catalog.sources import digest_of_module
 from zoo.contracts import (
     Activation,
     Attention,
+    Block,
     Corpus,
     FeedForward,
     Loss,
@@ -226,6 +227,9 @@ class Registrar:
 
     def feedforward(self, name: str, factory: Factory[FeedForward]) -> None:
         self.add("feedforward", name, factory)
+
+    def block(self, name: str, factory: Factory[Block]) -> None:
+        self.add("block", name, factory)
 
     def loss(self, name: str, factory: Factory[Loss]) -> None:
         self.add("loss", name, factory)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 from zoo.cli.arguments import Parser, add_plugin_option, load_plugins
 from zoo.cli.text import table
-from zoo.contracts import Build, Dims, Param, Ref, RunInfo
+from zoo.contracts import BlockBuild, Build, Dims, Param, Ref, RunInfo
 from zoo.contracts.kinds import KINDS, Kind
 from zoo.errors import ZooError, did_you_mean
 
@@ -87,6 +87,8 @@ def described_component(entry: Entry, registry: Registry) -> str:
 
 def described_kind(kind: Kind, registry: Registry) -> str:
     given = [GIVEN[name] for name in kind.given if name in GIVEN]
+    if kind.name == "block":
+        given.append(BlockBuild)  # its build, which is one that makes a layer's parts too
     return "\n\n".join(
         (
             f"{kind.name}: {kind.summary}",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from zoo.console.shell import quoted
 
-MODEL_PARTS = ("norm", "activation", "position", "attention", "feedforward", "loss")
+MODEL_PARTS = ("norm", "activation", "position", "attention", "feedforward", "block", "loss")
 
 
 def set_instead(option: str, value: str) -> str:

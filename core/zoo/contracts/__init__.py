@@ -13,10 +13,10 @@ Nothing here needs torch at run time, so that ``zoo --help`` stays fast.
 May import: nothing of zoo.
 """
 
-from zoo.contracts.build import Build
-from zoo.contracts.host import Dims, Head, Out, Param, ParamRule, Seq
+from zoo.contracts.build import BlockBuild, Build
+from zoo.contracts.host import Dims, Head, Out, Param, ParamRule, Seq, as_out
 from zoo.contracts.options import AnyFloat, Make, PerLayer, Ref, per_layer, ref
-from zoo.contracts.parts import Activation, Attention, FeedForward, Loss, Norm, Position
+from zoo.contracts.parts import Activation, Attention, Block, FeedForward, Loss, Norm, Position
 from zoo.contracts.text import UNKNOWN_VOCAB, Corpus, Sampler, Tokenizer
 from zoo.contracts.training import Observer, Optimizer, RunInfo, Scheduler
 
@@ -25,6 +25,8 @@ __all__ = [
     "Activation",
     "AnyFloat",
     "Attention",
+    "Block",
+    "BlockBuild",
     "Build",
     "Corpus",
     "Dims",
@@ -46,6 +48,7 @@ __all__ = [
     "Scheduler",
     "Seq",
     "Tokenizer",
+    "as_out",
     "per_layer",
     "ref",
 ]

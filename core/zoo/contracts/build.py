@@ -1,4 +1,4 @@
-"""What a part of the model is made with."""
+"""What a block and the parts in it are made with."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from zoo.contracts.host import Dims
-    from zoo.contracts.parts import Activation
+    from zoo.contracts.parts import Activation, Attention, FeedForward
 
 
 class Build(Protocol):
@@ -40,3 +40,21 @@ class Build(Protocol):
     def linear(
         self, d_in: int, d_out: int | Mapping[str, int], *, residual: bool = False
     ) -> nn.Module: ...
+
+
+class BlockBuild(Build, Protocol):
+    """What a block is made with: it makes the layer's parts too.
+
+    ``attention()``, ``feedforward()`` and ``norm(dim, name)`` make the recipe's. ``name`` is that
+    of the attribute that will hold the part: its first weights are a function of it, so that a norm
+    of the same name begins alike in every block. No two parts have the same name::
+
+        self.attention_norm = build.norm(build.dims.d_model, "attention_norm")
+        self.attention = build.attention()
+    """
+
+    def attention(self, name: str = "attention") -> Attention: ...
+
+    def feedforward(self, name: str = "feedforward") -> FeedForward: ...
+
+    def norm(self, dim: int, name: str = "norm") -> nn.Module: ...

@@ -26,21 +26,28 @@ class Dims:
 
 
 class Out(NamedTuple):
-    """What a block part may return instead of its output alone.
+    """What a block, or a part of one, may return instead of its output alone.
 
     ``losses`` are sums over the call's tokens, added to the training loss; ``stats`` are summed
     over micro-steps and ranks and given back through ``after_step(stats)``; ``carry`` reaches
-    later layers.
+    later layers. ``of_parts`` is how a block hands on what its parts returned, by the names of
+    their attributes.
     """
 
     y: Tensor
     losses: Mapping[str, Tensor] = MappingProxyType({})
     stats: Mapping[str, Tensor] = MappingProxyType({})
     carry: Mapping[str, Tensor] = MappingProxyType({})
+    of_parts: Mapping[str, Out] = MappingProxyType({})
 
     def __repr__(self) -> str:
-        beside = [*self.losses, *self.stats, *self.carry]
+        beside = [*self.losses, *self.stats, *self.carry, *self.of_parts]
         return f"<Out {tuple(self.y.shape)}{''.join(f', {name}' for name in beside)}>"
+
+
+def as_out(returned: Tensor | Out) -> Out:
+    """What a part returned as an Out, be it one or an output alone."""
+    return returned if isinstance(returned, Out) else Out(returned)
 
 
 class Param(NamedTuple):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from zoo.contracts import (
     Activation,
     Attention,
+    Block,
     Corpus,
     FeedForward,
     Loss,
@@ -50,6 +51,7 @@ KINDS: dict[str, Kind] = {
         ),
         Kind("attention", Attention, ("build",), "mixes tokens", ("accepts", "new_cache")),
         Kind("feedforward", FeedForward, ("build",), "transforms each token alone"),
+        Kind("block", Block, ("build",), "joins the parts of a layer", ("new_cache",)),
         Kind("loss", Loss, (), "what training minimises"),
         Kind("optimizer", Optimizer, ("params",), "updates the parameters"),
         Kind("scheduler", Scheduler, ("total_steps",), "multiplies the learning rate of a step"),

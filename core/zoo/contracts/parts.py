@@ -89,6 +89,44 @@ class FeedForward(Protocol):
     def __call__(self, x: Tensor) -> Tensor | Out: ...
 
 
+class Block(Protocol):
+    """How the parts of a layer are joined: (B, T, d_model) -> (B, T, d_model).
+
+    It makes its parts with ``build``, calls them, and hands on what they returned beside their
+    outputs (``as_out`` makes an Out of either)::
+
+        class PreNorm(nn.Module):
+            def __init__(self, build: BlockBuild) -> None:
+                super().__init__()
+                self.attention_norm = build.norm(build.dims.d_model, "attention_norm")
+                self.attention = build.attention()
+                ...
+
+            def forward(self, x, seq, cache=None, carry=MappingProxyType({})):
+                mixed = as_out(self.attention(self.attention_norm(x), seq, cache, carry))
+                x = x + mixed.y
+                ...
+                return Out(x, of_parts={"attention": mixed, "feedforward": transformed})
+
+    ``carry`` holds what earlier layers returned to be carried, their parts or the blocks
+    themselves: ``Out(x, carry={"skip": x})`` is there in all later layers, from this call alone.
+    ``new_cache`` makes the decoding state of all attention in it, mostly
+    ``self.attention.new_cache(…)``.
+    """
+
+    def __call__(
+        self,
+        x: Tensor,
+        seq: Seq,
+        cache: dict[str, Tensor] | None = None,
+        carry: Mapping[str, Tensor] = ...,
+    ) -> Tensor | Out: ...
+
+    def new_cache(
+        self, batch: int, max_len: int, device: torch.device, dtype: torch.dtype
+    ) -> dict[str, Tensor]: ...
+
+
 class Loss(Protocol):
     """Sums over the targets that are not −1.
 

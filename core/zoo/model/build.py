@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from zoo.contracts import Activation, Dims, Make, Norm
+from zoo.contracts import Activation, Attention, Dims, FeedForward, Make, Norm
 from zoo.model.layers import Linear
 
 
@@ -115,3 +115,63 @@ class Build:
         nth = self._asked[what] = self._asked.get(what, -1) + 1
         with seeded(self.seed, self.path, what, nth):
             yield
+
+
+class BlockBuild(Build):
+    """Makes the parts of a layer for the block that joins them, each with the draws of its name.
+
+    Args:
+        dims: the model's sizes.
+        attention, feedforward: what the methods of these names make.
+        path: that of the block, such as "blocks.0".
+        more: what ``Build`` takes beside, for the block and its parts.
+
+    Attributes:
+        attentions: those that were made, in this order.
+    """
+
+    def __init__(
+        self,
+        dims: Dims,
+        *,
+        attention: Make[Attention] | None = None,
+        feedforward: Make[FeedForward] | None = None,
+        **more: Any,
+    ) -> None:
+        super().__init__(dims, **more)
+        self.attentions: list[Attention] = []
+        self._attention = attention
+        self._feedforward = feedforward
+        self._more = more
+        self._names: set[str] = set()
+
+    def attention(self, name: str = "attention") -> Attention:
+        """The recipe's attention, drawn by its name."""
+        if self._attention is None:
+            raise ValueError("this BlockBuild was given no attention")
+        with self._of_part(name) as build:
+            attention: Attention = self._attention(build)
+        self.attentions.append(attention)
+        return attention
+
+    def feedforward(self, name: str = "feedforward") -> FeedForward:
+        """The recipe's feed-forward part, drawn by its name."""
+        if self._feedforward is None:
+            raise ValueError("this BlockBuild was given no feedforward")
+        with self._of_part(name) as build:
+            feedforward: FeedForward = self._feedforward(build)
+        return feedforward
+
+    def norm(self, dim: int, name: str = "norm") -> Norm:
+        """The recipe's norm over a last dimension of ``dim``, drawn by its name."""
+        with self._of_part(name) as build:
+            return build.norm(dim)
+
+    @contextmanager
+    def _of_part(self, name: str) -> Iterator[Build]:
+        if name in self._names:
+            raise ValueError(f"a block makes two parts named {name!r}: each needs its own name")
+        self._names.add(name)
+        path = f"{self.path}.{name}"
+        with seeded(self.seed, path):
+            yield Build(self.dims, **{**self._more, "path": path})

@@ -1,16 +1,14 @@
 """The decoder-only model: which parts it has and how they are wired.
 
 ids ──► embedding ──► (+ position) ──► blocks ──► norm ──► head ──► logits
-                                         │
-       x ──┬──► norm ──► attention ──► + ──┬──► norm ──► feedforward ──► + ──► x
-           └───────────────────────────┘   └─────────────────────────────┘
+
+How the parts of a layer are wired is up to its block.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
 import torch
@@ -19,6 +17,7 @@ from torch import Tensor, nn
 from zoo.contracts import (
     Activation,
     Attention,
+    Block,
     Dims,
     FeedForward,
     Loss,
@@ -27,16 +26,15 @@ from zoo.contracts import (
     Out,
     PerLayer,
     Position,
+    as_out,
     per_layer,
     ref,
 )
-from zoo.model.build import Build, seeded
+from zoo.model.build import BlockBuild, Build, seeded
 from zoo.model.kv_cache import DecodingState
 from zoo.model.layers import Embedding, product, truncated_normal_
 from zoo.model.sequence import Seq
 from zoo.model.sizes import size_flaws, width_flaws
-
-NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 TIED_STD = 0.3
 """Of the logits that random rows of a tied table give; loss then begins 0.3² / 2 above ln V."""
@@ -75,34 +73,6 @@ class Head(nn.Module):
         return logits if self.cap is None else self.cap * torch.tanh(logits / self.cap)
 
 
-class Block(nn.Module):
-    """A pre-norm residual block (arXiv:2002.04745): (B, T, d_model) -> (B, T, d_model)."""
-
-    def __init__(self, parts: Mapping[str, Any]) -> None:
-        super().__init__()
-        self.attention_norm: nn.Module = parts["attention_norm"]
-        self.attention: nn.Module = parts["attention"]
-        self.feedforward_norm: nn.Module = parts["feedforward_norm"]
-        self.feedforward: nn.Module = parts["feedforward"]
-
-    def forward(
-        self,
-        x: Tensor,
-        seq: Seq,
-        cache: dict[str, Tensor] | None = None,
-        carry: Mapping[str, Tensor] = NOTHING,
-    ) -> tuple[Tensor, Out, Out]:
-        """The block's output, and what its two parts returned beside theirs."""
-        mixed = as_out(self.attention(self.attention_norm(x), seq, cache, carry))
-        x = x + mixed.y
-        transformed = as_out(self.feedforward(self.feedforward_norm(x)))
-        return x + transformed.y, mixed, transformed
-
-
-def as_out(returned: Tensor | Out) -> Out:
-    return returned if isinstance(returned, Out) else Out(returned)
-
-
 class Decoder(nn.Module):
     """A decoder-only transformer. Its keyword-only parameters are the options of ``[model]``.
 
@@ -122,8 +92,9 @@ class Decoder(nn.Module):
         head_dim: width of a head; None for d_model / n_heads.
         max_seq_len: context in tokens.
         norm, activation, position, attention, feedforward: the parts, each one for all layers or a
-            list tiled over them. A position that acts on the embedding acts once, before the first
-            layer, whichever layers name it.
+            list tiled over them. The last norm is that of the last layer. A position that acts on
+            the embedding acts once, before the first layer, whichever layers name it.
+        block: how the parts of a layer are joined, for all layers or a list tiled over them.
         loss: what training minimises.
         tie_embeddings: whether the head uses the embedding's table.
         logit_scale: multiplies the logits. None, which runs of zoo 0.1.0 say, is 1, or 1 / √d_model
@@ -153,6 +124,7 @@ class Decoder(nn.Module):
         position: PerLayer[Make[Position]] = ref("rope"),
         attention: PerLayer[Make[Attention]] = ref("full"),
         feedforward: PerLayer[Make[FeedForward]] = ref("mlp"),
+        block: PerLayer[Make[Block]] = ref("pre_norm"),
         loss: Make[Loss] = ref("cross_entropy"),
         tie_embeddings: bool = False,
         logit_scale: float | None = 1.0,
@@ -185,19 +157,11 @@ class Decoder(nn.Module):
         self.dims = dims = Dims(**{**sizes, "head_dim": head_dim or d_model // n_heads})  # type: ignore[arg-type]
         norms = per_layer(norm, n_layers)
         activations = per_layer(activation, n_layers)
-
-        def build(layer: int | None, path: str) -> Build:
-            at = layer if layer is not None else n_layers - 1
-            return Build(
-                dims,
-                norm=norms[at],
-                activation=activations[at],
-                layer=layer,
-                seed=seed,
-                path=path,
-                linear_std=linear_std,
-                residual_scale=residual_scale,
-            )
+        drawn: dict[str, Any] = {
+            "seed": seed,
+            "linear_std": linear_std,
+            "residual_scale": residual_scale,
+        }
 
         if embedding_std is None:
             embedding_std = TIED_STD * d_model**-0.5 if tie_embeddings else 1.0
@@ -215,25 +179,28 @@ class Decoder(nn.Module):
                 self.add_module(f"position_{nth}", position_)
         self.position_of_layer = [distinct.index(maker) for maker in makers]
 
-        blocks = []
-        for layer, (make_attention, make_feedforward) in enumerate(
-            zip(per_layer(attention, n_layers), per_layer(feedforward, n_layers), strict=True)
-        ):
-            parts: dict[str, Any] = {}
-            for name, make in (
-                ("attention_norm", lambda b: b.norm(d_model)),
-                ("attention", make_attention),
-                ("feedforward_norm", lambda b: b.norm(d_model)),
-                ("feedforward", make_feedforward),
-            ):
-                path = f"blocks.{layer}.{name}"
-                with seeded(seed, path):
-                    parts[name] = make(build(layer, path))
-            blocks.append(Block(parts))
-            check_pair(self.positions[self.position_of_layer[layer]], parts["attention"], layer)
-        self.blocks = cast("Sequence[Block]", nn.ModuleList(blocks))
+        attentions = per_layer(attention, n_layers)
+        feedforwards = per_layer(feedforward, n_layers)
+        blocks: list[Any] = []
+        for layer, make in enumerate(per_layer(block, n_layers)):
+            build = BlockBuild(
+                dims,
+                attention=attentions[layer],
+                feedforward=feedforwards[layer],
+                norm=norms[layer],
+                activation=activations[layer],
+                layer=layer,
+                path=f"blocks.{layer}",
+                **drawn,
+            )
+            with seeded(seed, build.path):
+                blocks.append(make(build))
+            for made in build.attentions:
+                check_pair(self.positions[self.position_of_layer[layer]], made, layer)
+        self.blocks = cast("Sequence[nn.Module]", nn.ModuleList(blocks))
 
-        self.norm = build(None, "norm").norm(d_model)
+        last = Build(dims, norm=norms[-1], activation=activations[-1], path="norm", **drawn)
+        self.norm = last.norm(d_model)
         if tie_embeddings:
             weight = self.embedding.weight
         else:
@@ -296,7 +263,7 @@ class Decoder(nn.Module):
         weight = self.embedding.weight
         length = min(max_len or self.dims.max_seq_len, self.dims.max_seq_len)
         layers = [
-            cast("Attention", block.attention).new_cache(batch, length, weight.device, weight.dtype)
+            cast("Block", block).new_cache(batch, length, weight.device, weight.dtype)
             for block in self.blocks
         ]
         return DecodingState(layers, padding)
@@ -317,14 +284,22 @@ class Decoder(nn.Module):
         for layer, block in enumerate(self.blocks):
             seen = seq.seen_by(self.positions[self.position_of_layer[layer]])
             cache = state.layers[layer] if state is not None else None
-            x, *outs = block(x, seen, cache, carry)
-            for part, out in zip(("attention", "feedforward"), outs, strict=True):
+            joined = as_out(block(x, seen, cache, carry))
+            x = joined.y
+            for path, out in outs(f"blocks.{layer}", joined):
                 carry.update(out.carry)
                 for name, value in out.losses.items():
                     losses[name] = losses[name] + value if name in losses else value
                 if out.stats:
-                    stats[f"blocks.{layer}.{part}"] = out.stats
+                    stats[path] = out.stats
         return self.norm(x), losses, stats
+
+
+def outs(path: str, out: Out) -> Iterator[tuple[str, Out]]:
+    """What parts returned, each with its path, then what holds them."""
+    for name, of_part in out.of_parts.items():
+        yield from outs(f"{path}.{name}", of_part)
+    yield path, out
 
 
 def check_ids(ids: Any) -> None:

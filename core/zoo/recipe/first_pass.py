@@ -15,10 +15,10 @@ from torch import Tensor, nn
 
 from zoo.catalog.component import Component, noting_made, reason
 from zoo.compute.device import autocast, choose_device, choose_precision
-from zoo.contracts import Observer
+from zoo.contracts import Observer, as_out
 from zoo.contracts.kinds import KINDS
 from zoo.errors import ZooError
-from zoo.model.decoder import Decoder, as_out
+from zoo.model.decoder import Decoder
 from zoo.model.sequence import Seq
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ Made: TypeAlias = Sequence[tuple[Component, Any]]
 
 METHODS = {
     **dict.fromkeys(
-        ("norm", "activation", "attention", "feedforward", "loss", "scheduler", "sampler"),
+        ("norm", "activation", "attention", "feedforward", "block", "loss", "scheduler", "sampler"),
         ("__call__",),
     ),
     "optimizer": ("step",),
@@ -176,6 +176,7 @@ SHAPES: dict[str, Callable[[Any, Tensor], tuple[int, ...]]] = {
     "activation": folded,
     "attention": same,
     "feedforward": same,
+    "block": same,
 }
 """The shape of what each kind of part makes of x."""
 

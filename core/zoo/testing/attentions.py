@@ -10,8 +10,7 @@ import torch
 from torch import Tensor
 
 from zoo.catalog.component import Component
-from zoo.contracts import Dims
-from zoo.model.decoder import as_out
+from zoo.contracts import Dims, as_out
 from zoo.model.sequence import Seq
 from zoo.testing import decoding
 from zoo.testing.bench import DIMS, Bench, build, named, no_module, unfit_sums

@@ -11,9 +11,8 @@ from torch import Tensor, nn
 
 from zoo.catalog.component import Component, find_component
 from zoo.catalog.plugins import registry
-from zoo.contracts import Dims
+from zoo.contracts import Dims, as_out
 from zoo.model.build import Build, seeded
-from zoo.model.decoder import as_out
 from zoo.testing.compare import (
     Complaints,
     differing,

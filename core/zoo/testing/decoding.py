@@ -25,7 +25,9 @@ PROMPTS = {"a padded prompt at once": [12], "a padded prompt in chunks": [5, 7]}
 FLOAT64 = 1e-6  # logits are float32, and so are many tables of positions
 
 
-def decoder(attention: Any, position: Any, *, max_seq_len: int = DIMS.max_seq_len) -> Decoder:
+def decoder(
+    attention: Any, position: Any, *, block: Any = None, max_seq_len: int = DIMS.max_seq_len
+) -> Decoder:
     """A model of two layers in float64, its weights moved from where they begin, always alike."""
     model = Decoder(
         DIMS.vocab_size,
@@ -38,6 +40,7 @@ def decoder(attention: Any, position: Any, *, max_seq_len: int = DIMS.max_seq_le
         position=position,
         attention=attention,
         feedforward=named("feedforward", "mlp"),
+        block=block or named("block", "pre_norm"),
         loss=named("loss", "cross_entropy"),
     )
     with seeded(0, "moved"):

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from zoo.catalog.component import Component
-from zoo.model.decoder import as_out
+from zoo.contracts import as_out
 from zoo.testing.bench import DIMS, Bench, build, no_module, unfit_sums
 from zoo.testing.compare import Complaints
 

@@ -25,6 +25,7 @@ MODULES = {
     "position": "positions",
     "attention": "attentions",
     "feedforward": "feedforwards",
+    "block": "blocks",
     "loss": "losses",
     "optimizer": "optimizers",
     "scheduler": "schedulers",

@@ -159,7 +159,11 @@ def as_text(plan: Plan) -> str:
     )
 
 
-ORDER = ("embedding", "position", "attention_norm", "attention", "feedforward_norm", "feedforward")
+ORDER = (
+    *("embedding", "position"),
+    *("attention_norm", "attention", "attention_output_norm"),
+    *("feedforward_norm", "feedforward", "feedforward_output_norm"),
+)
 
 
 def order(kind: str) -> int:

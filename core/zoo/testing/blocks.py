@@ -1,0 +1,155 @@
+"""Blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from zoo.catalog.component import Component
+from zoo.contracts import Out, as_out
+from zoo.model.build import BlockBuild
+from zoo.model.decoder import outs
+from zoo.model.sequence import Seq
+from zoo.testing import decoding
+from zoo.testing.bench import DIMS, Bench, named, no_module, unfit_sums
+from zoo.testing.compare import Complaints, differing
+
+
+def make(component: Component, wrap: Callable[[Any], Any] = lambda part: part) -> Any:
+    """One of the first layer, around the usual parts; ``wrap`` changes these."""
+
+    def making(kind: str, name: str) -> Callable[..., Any]:
+        return lambda build: wrap(named(kind, name)(build))
+
+    return component(
+        BlockBuild(
+            DIMS,
+            attention=making("attention", "full"),
+            feedforward=making("feedforward", "mlp"),
+            norm=named("norm", "rmsnorm"),
+            activation=named("activation", "swiglu"),
+            layer=0,
+            path="blocks.0",
+        )
+    )
+
+
+def seq(length: int) -> Seq:
+    return Seq(torch.arange(length)[None], named("position", "rope")(DIMS))
+
+
+def run(block: Any, x: Tensor) -> Tensor:
+    return as_out(block(x, seq(x.shape[1]))).y
+
+
+bench = Bench(make, run)
+
+
+def made(component: Component) -> Complaints:
+    """A torch.nn.Module that has new_cache."""
+    block = make(component)
+    yield from no_module(block)
+    if not callable(getattr(block, "new_cache", None)):
+        yield "it has no method new_cache"
+
+
+def width_kept(component: Component) -> Complaints:
+    """(B, T, d_model) -> (B, T, d_model), as y or in an Out, whatever the length."""
+    block = make(component)
+    for shape in ((1, 1, DIMS.d_model), (2, DIMS.max_seq_len, DIMS.d_model)):
+        y = run(block, torch.randn(shape))
+        if y.shape != shape:
+            yield f"{shape} in, {tuple(y.shape)} out"
+
+
+def causal(component: Component) -> Complaints:
+    """Later tokens change nothing earlier, in evaluation."""
+    block = bench.precise(component)
+    x = bench.input(block, 2, DIMS.max_seq_len)
+    y = run(block, x)
+    for cut in (1, 7, 15):
+        changed = torch.cat((x[:, :cut], bench.input(block, 2, DIMS.max_seq_len - cut)), dim=1)
+        seen = run(block, changed)[:, :cut]
+        yield from differing(f"outputs before token {cut}, which changed", seen, y[:, :cut])
+
+
+def rows_alone(component: Component) -> Complaints:
+    """The rows of a batch don't see each other, in evaluation."""
+    block = bench.precise(component)
+    x = bench.input(block, 3, 7)
+    yield from differing("a row among others and alone", run(block, x)[1:2], run(block, x[1:2]))
+
+
+class Talking(nn.Module):
+    """A part that returns something of every kind beside its output, and hears it back."""
+
+    def __init__(self, part: Any) -> None:
+        super().__init__()
+        self.part = part
+        self.carried: list[Mapping[str, Tensor]] = []
+
+    def forward(self, x: Tensor, *given: Any, **named: Any) -> Out:
+        if hasattr(self.part, "new_cache"):
+            self.carried.append(named.get("carry", given[2] if len(given) > 2 else {}))
+        y = as_out(self.part(x, *given, **named)).y
+        beside = {"told": y.sum()}
+        return Out(y, losses=beside, stats=beside, carry=beside)
+
+    def after_step(self, stats: Mapping[str, Tensor]) -> None: ...
+
+
+def parts_are_heard(component: Component) -> Complaints:
+    """What a part returns beside its output is handed on, in of_parts by its attribute's name."""
+    block = make(component, Talking)
+    heard = dict(outs("", as_out(block(torch.randn(2, 5, DIMS.d_model), seq(5)))))
+    for path, part in block.named_modules():
+        if isinstance(part, Talking) and f".{path}" not in heard:
+            yield f"{path} returned a loss, statistics and a carried value, which got lost"
+    for path, out in heard.items():
+        try:
+            owner = block.get_submodule(path.lstrip("."))
+        except AttributeError:
+            yield f"of_parts names {path.lstrip('.')}, which is none of its parts"
+        else:
+            yield from unfit_sums(owner, out)
+
+
+def carry_reaches_attention(component: Component) -> Complaints:
+    """Attention is called with what earlier layers carried."""
+    block = make(component, Talking)
+    block(torch.randn(2, 5, DIMS.d_model), seq(5), None, {"told before": torch.zeros(1)})
+    for path, part in block.named_modules():
+        if isinstance(part, Talking) and not all("told before" in carry for carry in part.carried):
+            yield f"{path} is not given it"
+
+
+def nothing_drawn_in_evaluation(component: Component) -> Complaints:
+    """In evaluation, the same input makes the same output."""
+    block = bench.precise(component)
+    x = bench.input(block)
+    yield from differing("the second time", run(block, x), run(block, x), 0)
+
+
+def decoding_agrees(component: Component) -> Complaints:
+    """Decoding with a cache equals a full forward: in chunks, padded, rows selected, replaced."""
+    model = decoding.decoder(named("attention", "full"), named("position", "rope"), block=component)
+    for way in decoding.EVERY_WAY:
+        yield from way(model)
+
+
+PROPERTIES = (
+    made,
+    width_kept,
+    bench.type_kept,
+    bench.finite,
+    causal,
+    rows_alone,
+    parts_are_heard,
+    carry_reaches_attention,
+    nothing_drawn_in_evaluation,
+    decoding_agrees,
+    *bench.of_weights,
+)

@@ -1,0 +1,180 @@
+"""Blocks whose feed-forward part comes after attention; they differ in where their norms stand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from zoo.authoring import Seq
+from zoo.contracts import BlockBuild, Out, as_out
+from zoo_builtin.blocks.branch import NOTHING, Branch
+
+
+class PreNorm(Branch):
+    """A norm before each part: x + part(norm(x)).
+
+    The residual stream itself is never normalised, so that gradients reach every layer as they are
+    (GPT-2; Xiong et al. 2020, arXiv:2002.04745). (B, T, d_model) -> (B, T, d_model).
+
+    Args:
+        build: makes the parts.
+        branch_scale: multiplies what a part adds to the residual stream.
+        layer_scale: where a learned factor for each channel of that begins, such as 1e-4; None for
+            none (CaiT, arXiv:2103.17239).
+        dropout: probability that a number of a part's output is 0 in training (Srivastava et al.
+            2014).
+        stochastic_depth: probability that a part adds nothing to a row in training: this in the
+            last layer, l / n_layers of it in layer l from 1 (Huang et al. 2016, arXiv:1603.09382).
+    """
+
+    def __init__(
+        self,
+        build: BlockBuild,
+        *,
+        branch_scale: float = 1.0,
+        layer_scale: float | None = None,
+        dropout: float = 0.0,
+        stochastic_depth: float = 0.0,
+    ) -> None:
+        super().__init__(build, branch_scale, layer_scale, dropout, stochastic_depth)
+        d_model = build.dims.d_model
+        self.attention_norm = build.norm(d_model, "attention_norm")
+        self.attention = build.attention()
+        self.feedforward_norm = build.norm(d_model, "feedforward_norm")
+        self.feedforward = build.feedforward()
+        self.add_scales(d_model)
+
+    def forward(
+        self,
+        x: Tensor,
+        seq: Seq,
+        cache: dict[str, Tensor] | None = None,
+        carry: Mapping[str, Tensor] = NOTHING,
+    ) -> Out:
+        mixed = as_out(self.attention(self.attention_norm(x), seq, cache, carry))
+        x = x + self.branch(mixed.y, self.attention_scale)
+        transformed = as_out(self.feedforward(self.feedforward_norm(x)))
+        x = x + self.branch(transformed.y, self.feedforward_scale)
+        return Out(x, of_parts={"attention": mixed, "feedforward": transformed})
+
+
+class PostNorm(Branch):
+    """A norm after each sum: norm(x + part(x)).
+
+    The first transformer's (Vaswani et al. 2017, arXiv:1706.03762); deep ones need a warm-up.
+    (B, T, d_model) -> (B, T, d_model).
+
+    Its options are those of ``pre_norm``.
+    """
+
+    def __init__(
+        self,
+        build: BlockBuild,
+        *,
+        branch_scale: float = 1.0,
+        layer_scale: float | None = None,
+        dropout: float = 0.0,
+        stochastic_depth: float = 0.0,
+    ) -> None:
+        super().__init__(build, branch_scale, layer_scale, dropout, stochastic_depth)
+        d_model = build.dims.d_model
+        self.attention = build.attention()
+        self.attention_norm = build.norm(d_model, "attention_norm")
+        self.feedforward = build.feedforward()
+        self.feedforward_norm = build.norm(d_model, "feedforward_norm")
+        self.add_scales(d_model)
+
+    def forward(
+        self,
+        x: Tensor,
+        seq: Seq,
+        cache: dict[str, Tensor] | None = None,
+        carry: Mapping[str, Tensor] = NOTHING,
+    ) -> Out:
+        mixed = as_out(self.attention(x, seq, cache, carry))
+        x = self.attention_norm(x + self.branch(mixed.y, self.attention_scale))
+        transformed = as_out(self.feedforward(x))
+        x = self.feedforward_norm(x + self.branch(transformed.y, self.feedforward_scale))
+        return Out(x, of_parts={"attention": mixed, "feedforward": transformed})
+
+
+class Sandwich(Branch):
+    """A norm before and one after each part: x + norm(part(norm(x))).
+
+    Ding et al. 2021 (CogView), arXiv:2105.13290; Gemma 2, arXiv:2408.00118.
+    (B, T, d_model) -> (B, T, d_model).
+
+    Its options are those of ``pre_norm``.
+    """
+
+    def __init__(
+        self,
+        build: BlockBuild,
+        *,
+        branch_scale: float = 1.0,
+        layer_scale: float | None = None,
+        dropout: float = 0.0,
+        stochastic_depth: float = 0.0,
+    ) -> None:
+        super().__init__(build, branch_scale, layer_scale, dropout, stochastic_depth)
+        d_model = build.dims.d_model
+        self.attention_norm = build.norm(d_model, "attention_norm")
+        self.attention = build.attention()
+        self.attention_output_norm = build.norm(d_model, "attention_output_norm")
+        self.feedforward_norm = build.norm(d_model, "feedforward_norm")
+        self.feedforward = build.feedforward()
+        self.feedforward_output_norm = build.norm(d_model, "feedforward_output_norm")
+        self.add_scales(d_model)
+
+    def forward(
+        self,
+        x: Tensor,
+        seq: Seq,
+        cache: dict[str, Tensor] | None = None,
+        carry: Mapping[str, Tensor] = NOTHING,
+    ) -> Out:
+        mixed = as_out(self.attention(self.attention_norm(x), seq, cache, carry))
+        x = x + self.branch(self.attention_output_norm(mixed.y), self.attention_scale)
+        transformed = as_out(self.feedforward(self.feedforward_norm(x)))
+        x = x + self.branch(self.feedforward_output_norm(transformed.y), self.feedforward_scale)
+        return Out(x, of_parts={"attention": mixed, "feedforward": transformed})
+
+
+class OutputNorm(Branch):
+    """A norm after each part, before the sum: x + norm(part(x)).
+
+    Swin V2 (arXiv:2111.09883) and OLMo 2 (arXiv:2501.00656). (B, T, d_model) -> (B, T, d_model).
+
+    Its options are those of ``pre_norm``.
+    """
+
+    def __init__(
+        self,
+        build: BlockBuild,
+        *,
+        branch_scale: float = 1.0,
+        layer_scale: float | None = None,
+        dropout: float = 0.0,
+        stochastic_depth: float = 0.0,
+    ) -> None:
+        super().__init__(build, branch_scale, layer_scale, dropout, stochastic_depth)
+        d_model = build.dims.d_model
+        self.attention = build.attention()
+        self.attention_output_norm = build.norm(d_model, "attention_output_norm")
+        self.feedforward = build.feedforward()
+        self.feedforward_output_norm = build.norm(d_model, "feedforward_output_norm")
+        self.add_scales(d_model)
+
+    def forward(
+        self,
+        x: Tensor,
+        seq: Seq,
+        cache: dict[str, Tensor] | None = None,
+        carry: Mapping[str, Tensor] = NOTHING,
+    ) -> Out:
+        mixed = as_out(self.attention(x, seq, cache, carry))
+        x = x + self.branch(self.attention_output_norm(mixed.y), self.attention_scale)
+        transformed = as_out(self.feedforward(x))
+        x = x + self.branch(self.feedforward_output_norm(transformed.y), self.feedforward_scale)
+        return Out(x, of_parts={"attention": mixed, "feedforward": transformed})

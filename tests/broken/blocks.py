@@ -1,0 +1,92 @@
+"""Blocks that each break something that the core relies on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from broken.case import Case
+from zoo.contracts import BlockBuild, Out, as_out
+from zoo_builtin.blocks import PreNorm
+
+
+def method(build: BlockBuild) -> Any:
+    return PreNorm(build).forward
+
+
+class NoModule:
+    def __init__(self, build: BlockBuild) -> None:
+        self.block = PreNorm(build)
+        self.new_cache = self.block.new_cache
+
+    def __call__(self, *given: Any) -> Out:
+        return self.block(*given)
+
+
+class Narrowing(PreNorm):
+    def forward(self, x: Tensor, *given: Any) -> Tensor:
+        return super().forward(x, *given).y[..., :16]
+
+
+class Peeking(PreNorm):
+    def forward(self, x: Tensor, *given: Any) -> Out:
+        return super().forward(x + x.mean(1, keepdim=True), *given)
+
+
+class Mingling(PreNorm):
+    def forward(self, x: Tensor, *given: Any) -> Out:
+        return super().forward(x + x.mean(0, keepdim=True), *given)
+
+
+class Deaf(PreNorm):
+    def forward(self, x: Tensor, *given: Any) -> Tensor:
+        return super().forward(x, *given).y
+
+
+class Renaming(PreNorm):
+    def forward(self, x: Tensor, *given: Any) -> Out:
+        out = super().forward(x, *given)
+        return out._replace(of_parts={"mixer": out.of_parts["attention"], **out.of_parts})
+
+
+class Carryless(PreNorm):
+    def forward(self, x: Tensor, seq: Any, cache: Any = None, carry: Any = None) -> Out:
+        return super().forward(x, seq, cache)
+
+
+class Drawing(PreNorm):
+    def forward(self, x: Tensor, *given: Any) -> Out:
+        return super().forward(x * (1 + 0.01 * torch.randn_like(x)), *given)
+
+
+class Cacheless(PreNorm):
+    def forward(self, x: Tensor, seq: Any, cache: Any = None, carry: Any = ()) -> Out:
+        return as_out(super().forward(x, seq, None, carry))
+
+
+CASES = [
+    Case("block", method, "made", "has no 'new_cache'"),
+    Case("block", NoModule, "made", "it is a NoModule, no torch.nn.Module"),
+    Case(
+        "block",
+        Narrowing,
+        "width_kept",
+        "(1, 1, 32) in, (1, 1, 16) out",
+        ("parts_are_heard", "decoding_agrees"),
+    ),
+    Case("block", Peeking, "causal", "before token 1", ("decoding_agrees",)),
+    Case("block", Mingling, "rows_alone", "differs", ("decoding_agrees",)),
+    Case("block", Deaf, "parts_are_heard", "attention returned a loss, statistics"),
+    Case("block", Renaming, "parts_are_heard", "of_parts names mixer, which is none of its"),
+    Case("block", Carryless, "carry_reaches_attention", "attention is not given it"),
+    Case(
+        "block",
+        Drawing,
+        "nothing_drawn_in_evaluation",
+        "the second time: differs",
+        ("causal", "rows_alone", "decoding_agrees", "state_saved"),
+    ),
+    Case("block", Cacheless, "decoding_agrees", "token by token: differs"),
+]
