@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import signal
 import tempfile
 
 import pytest
@@ -16,7 +18,19 @@ settings.load_profile("zoo")
 # whatever the machine. No test reaches for the internet.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["ZOO_OFFLINE"] = "1"
-os.environ["ZOO_CACHE"] = tempfile.mkdtemp(prefix="zoo-test-cache-")
+os.environ["ZOO_CACHE"] = CACHE = tempfile.mkdtemp(prefix="zoo-test-cache-")
+
+# A shell that starts pytest in the background has Ctrl-C ignored, by what the tests start too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_unconfigure() -> None:
+    shutil.rmtree(CACHE, ignore_errors=True)
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """Run tests that are named one by one in this process: starting others takes longer."""
+    return 0 if config.args and all("::" in arg for arg in config.args) else None
 
 
 @pytest.fixture(autouse=True)

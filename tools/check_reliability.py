@@ -71,7 +71,17 @@ def passes(*files: str, root: Path = ROOT, quiet: bool = False, **environment: s
     path = os.pathsep.join(str(root / folder) for folder in ("core", "plugins", "tests"))
     try:
         done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", "-x", *(str(root / "tests" / f) for f in files)],
+            [
+                sys.executable,
+                "-m",
+                "pytest",
+                "-n",
+                "0",
+                "-m",
+                "",
+                "-x",
+                *(str(root / "tests" / f) for f in files),
+            ],
             cwd=root,
             env={**os.environ, "PYTHONPATH": path, **environment},
             capture_output=quiet,

@@ -63,6 +63,7 @@ print(json.dumps(matmul_bench.cpu_products()))
 """
 
 
+@pytest.mark.slow
 def test_processes_that_start_at_once_use_what_one_measured(own_cache: Path) -> None:
     notes = own_cache / "notes"
     notes.mkdir()

@@ -327,6 +327,7 @@ class TestManyProcesses:
         assert losses("two") == pytest.approx(losses("one"), abs=1e-5)
         assert losses("two", "valid") == pytest.approx(losses("one", "valid"), abs=1e-5)
 
+    @pytest.mark.slow
     def test_torchrun_does_the_same(self) -> None:
         zoo.train(tiny(), out="one")
         torchrun = ["torch.distributed.run", "--standalone", "--nproc_per_node=2"]

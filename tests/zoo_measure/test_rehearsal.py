@@ -196,6 +196,7 @@ with tokens_to_time(recipe) as data:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc")
 def test_the_estimated_peak_is_near_a_measured_one(tmp_path: Path) -> None:
     """Between 1.2 below and 1.8 above: gaps between tensors and kernels' code come on top."""

@@ -64,6 +64,7 @@ def test_scanners_find_what_the_regular_expressions_find(pattern: str, data: byt
     assert scanned(data, pattern) == expected(data, pattern)
 
 
+@pytest.mark.slow
 @EACH
 def test_scanners_know_every_character(pattern: str) -> None:
     everything = "".join(map(chr, [*range(0xD800), *range(0xE000, 0x110000)]))
