@@ -25,10 +25,22 @@ class Softmax(SwiGLU):
         return x * torch.softmax(x, 0)
 
 
+class Masking(SwiGLU):
+    """Chooses by a mask, whose count decides how many there are."""
+
+    fan_in = 1
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = x.clone()
+        y[x > 0] = x[x > 0] * 2
+        return y
+
+
 CASES = [
     Case("activation", nn.ReLU, "signature", "'inplace'"),
     Case("activation", nn.Tanh, "made", "has no 'fan_in'"),
     Case("activation", Ungated, "blocks_become_one", "(24,) in, (12,) out, with fan_in 1"),
     Case("activation", WideSwiGLU, "type_kept", "bfloat16 in, float32 out"),
+    Case("activation", Masking, "on_accelerator", "index needs a value, for which a GPU"),
     Case("activation", Softmax, "tokens_alone", "a token among others and alone: differs"),
 ]

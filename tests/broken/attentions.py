@@ -44,6 +44,11 @@ class AcceptsAll(FullAttention):
     accepts = frozenset({"qk", "scores", "embedding"})
 
 
+class CacheOnTheCPU(FullAttention):
+    def new_cache(self, batch: int, max_len: int, *_: Any) -> dict[str, Tensor]:
+        return super().new_cache(batch, max_len, torch.device("cpu"), torch.float64)
+
+
 class OneLength(FullAttention):
     def new_cache(self, *given: Any) -> dict[str, Tensor]:
         return {**super().new_cache(*given), "length": torch.zeros(1)}
@@ -83,6 +88,7 @@ class Unwindowed(FullAttention):
 
 DECODING = ("decoding_agrees", "past_the_end")
 CASES = [
+    Case("attention", CacheOnTheCPU, "on_accelerator", "is given tensors of two devices"),
     Case("attention", AllSeeing, "causal", "outputs before token 1, which changed", DECODING),
     Case(
         "attention",
@@ -91,8 +97,20 @@ CASES = [
         "a row among others and alone: differs",
         ("decoding_agrees",),
     ),
-    Case("attention", Narrow, "width_kept", "(1, 1, 32) in, (1, 1, 16) out", ("decoding_agrees",)),
-    Case("attention", Uncounted, "sums_beside_the_output", "loss 'size' has the shape (2, 5)"),
+    Case(
+        "attention",
+        Narrow,
+        "width_kept",
+        "(1, 1, 32) in, (1, 1, 16) out",
+        ("decoding_agrees", "on_accelerator"),
+    ),
+    Case(
+        "attention",
+        Uncounted,
+        "sums_beside_the_output",
+        "loss 'size' has the shape (2, 5)",
+        ("on_accelerator",),
+    ),
     Case("attention", Deaf, "accepted_is_used", "it never calls seq.bias(k_pos)"),
     Case("attention", AcceptsAll, "made", "'embedding'"),
     Case(
@@ -100,7 +118,7 @@ CASES = [
         OneLength,
         "cache_is_batch_first",
         "for 3 rows: 'length' is (1,)",
-        ("decoding_agrees",),
+        ("decoding_agrees", "on_accelerator"),
     ),
     Case(
         "attention",

@@ -66,7 +66,17 @@ class Cacheless(PreNorm):
         return as_out(super().forward(x, seq, None, carry))
 
 
+class Skipping(PreNorm):
+    """Leaves out a layer by a number that it draws on the device, and so has to wait for."""
+
+    def forward(self, x: Tensor, *given: Any) -> Out:
+        y = super().forward(x, *given)
+        left_out = self.training and torch.rand((), device=x.device).item() < 0.0
+        return y._replace(y=x) if left_out else y
+
+
 CASES = [
+    Case("block", Skipping, "on_accelerator", "_local_scalar_dense needs a value"),
     Case("block", method, "made", "has no 'new_cache'"),
     Case("block", NoModule, "made", "it is a NoModule, no torch.nn.Module"),
     Case(
@@ -74,7 +84,7 @@ CASES = [
         Narrowing,
         "width_kept",
         "(1, 1, 32) in, (1, 1, 16) out",
-        ("parts_are_heard", "decoding_agrees"),
+        ("parts_are_heard", "decoding_agrees", "on_accelerator"),
     ),
     Case("block", Peeking, "causal", "before token 1", ("decoding_agrees",)),
     Case("block", Mingling, "rows_alone", "differs", ("decoding_agrees",)),

@@ -27,6 +27,14 @@ class LossPerToken(MLP):
         return Out(y, losses={"size": y.square().mean(-1)})
 
 
+class Routed(MLP):
+    """Takes the order of its tokens to the host and back, as a careless router would."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        order = x.detach().sum(-1).argsort(-1).cpu().argsort(-1).argsort(-1).to(x.device)
+        return super().forward(x) + 0 * order[..., None].to(x.dtype)
+
+
 def untrained(build: Build) -> Callable[[Tensor], Tensor]:
     return MLP(build).forward
 
@@ -38,6 +46,7 @@ class Uncollected(MLP):
 
 
 CASES = [
+    Case("feedforward", Routed, "on_accelerator", "_to_copy needs a value"),
     Case("feedforward", untrained, "made", "it is a method, no torch.nn.Module"),
     Case("feedforward", Mixing, "tokens_alone", "differs"),
     Case("feedforward", Narrowing, "width_kept", "(1, 1, 32) in, (1, 1, 16) out"),

@@ -55,6 +55,14 @@ class StateAside(SGD):
         super().update(group, params, [self.aside[param] for param in params])
 
 
+class Reading(SGD):
+    """Takes smaller steps where a gradient is large, which it asks of each."""
+
+    def update(self, group: Any, params: list[Tensor], grads: list[Tensor]) -> None:
+        small = [grad / max(1.0, grad.norm().item() / 100) for grad in grads]
+        super().update(group, params, small)
+
+
 class Uphill(SGD):
     def update(self, group: Any, params: list[Tensor], grads: list[Tensor]) -> None:
         super().update(group, params, [-grad for grad in grads])
@@ -82,6 +90,7 @@ def no_optimizer(params: Any) -> object:
 
 
 CASES = [
+    Case("optimizer", Reading, "on_accelerator", "_local_scalar_dense needs a value"),
     Case("optimizer", no_optimizer, "made", "a dict"),
     Case(
         "optimizer",
@@ -110,5 +119,5 @@ CASES = [
     Case("optimizer", StateAside, "state_saved", "after 4 steps, a restart and 3 more: differs"),
     Case("optimizer", Uphill, "goes_downhill", "from "),
     Case("optimizer", OneWay, "eval_and_back", "after eval and train: differs"),
-    Case("optimizer", Measuring, "made_without_weights", "meta"),
+    Case("optimizer", Measuring, "made_without_weights", "meta", ("on_accelerator",)),
 ]

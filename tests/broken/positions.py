@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 
+import torch
 from torch import Tensor
 
 from broken.case import Case
 from zoo.contracts import Dims
 from zoo.model.sequence import Seq
-from zoo_builtin.positions import ALiBi, RoPE, Sinusoidal
+from zoo_builtin.positions import ALiBi, RoPE, Sinusoidal, slopes
 
 
 class Misspelt(RoPE):
@@ -46,7 +47,14 @@ class Masking(ALiBi):
         return super().bias(q_pos, k_pos).masked_fill(later, -math.inf)
 
 
+class SlopesOnTheCPU(ALiBi):
+    def bias(self, q_pos: Tensor, k_pos: Tensor) -> Tensor:
+        distance = k_pos[:, None, None, :] - q_pos[:, None, :, None]
+        return distance * slopes(self.n_heads, torch.device("cpu"))[:, None, None]
+
+
 CASES = [
+    Case("position", SlopesOnTheCPU, "on_accelerator", "mul is given tensors of two devices"),
     Case("position", Misspelt, "made", "acts_on is frozenset({'queries'})"),
     Case("position", WithoutMethod, "made", "it acts on scores and has no method bias"),
     Case(

@@ -13,14 +13,12 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from zoo.data.prepare import prepare
 from zoo.parallel.group import Group
+from zoo.testing.accelerator import name_of, waits
 from zoo.training import trainer as training
 from zoo.training.feed import Feed
 from zoo.training.trainer import Trainer
 
 __all__ = ["somewhere"]  # fixtures
-
-READING = ("_local_scalar_dense", "item", "is_nonzero", "equal", "allclose", "nonzero", "unique")
-"""Operations whose result the host has to know."""
 
 
 class Waits(TorchDispatchMode):
@@ -31,14 +29,8 @@ class Waits(TorchDispatchMode):
         self.seen: list[str] = []
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        name = func.overloadpacket.__name__
-        masked = name in ("index", "index_put", "index_put_", "masked_select") and any(
-            isinstance(each, Tensor) and each.dtype == torch.bool
-            for each in (args[1] if isinstance(args[1], (list, tuple)) else args[1:])
-        )
-        to_host = name == "_to_copy" and (kwargs or {}).get("device") == CPU
-        if name in READING or masked or to_host:
-            self.seen.append(name)
+        if waits(func, args, kwargs or {}):
+            self.seen.append(name_of(func))
         return func(*args, **(kwargs or {}))
 
 
@@ -51,21 +43,21 @@ def trainer_of(*overrides: str) -> Trainer:
 
 
 @pytest.fixture
-def waits(monkeypatch: pytest.MonkeyPatch) -> Waits:
-    counted, plain = Waits(), training.fetched
+def counted(monkeypatch: pytest.MonkeyPatch) -> Waits:
+    waits, plain = Waits(), training.fetched
 
     def fetched(numbers: list[Tensor]) -> list[float]:
-        counted.seen.append("fetched")
+        waits.seen.append("fetched")
         return plain(numbers)
 
     monkeypatch.setattr(training, "fetched", fetched)
-    return counted
+    return waits
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "muon", "sgd", "sgd_decay"])
 @pytest.mark.parametrize("micro_batch", [1, 4, 8])
 def test_a_step_waits_once_however_many_micro_batches_it_has(
-    micro_batch: int, optimizer: str, waits: Waits
+    micro_batch: int, optimizer: str, counted: Waits
 ) -> None:
     trainer = trainer_of(
         f"train.micro_batch={micro_batch}",
@@ -73,19 +65,19 @@ def test_a_step_waits_once_however_many_micro_batches_it_has(
         f'optimizer={{name="{optimizer}", lr=1e-3}}',
     )
     for step in range(2):
-        with waits:
+        with counted:
             trainer.train_step()
-        assert waits.seen == ["fetched"] * (step + 1)
+        assert counted.seen == ["fetched"] * (step + 1)
 
 
 @pytest.mark.parametrize("eval_tokens", [128, 1024])
 def test_an_evaluation_waits_once_however_many_windows_it_has(
-    eval_tokens: int, waits: Waits
+    eval_tokens: int, counted: Waits
 ) -> None:
     trainer = trainer_of(f"train.eval_tokens={eval_tokens}")
-    with waits:
+    with counted:
         trainer.evaluate()
-    assert waits.seen == ["fetched"]
+    assert counted.seen == ["fetched"]
 
 
 def test_the_counting_sees_what_waits() -> None:

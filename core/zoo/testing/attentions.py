@@ -32,14 +32,17 @@ def positions_for(attention: Any) -> list[str]:
     return [name for name, acts_on in POSITIONS.items() if acts_on <= attention.accepts]
 
 
-def seq(length: int, position: str | None = None, first: int = 0) -> Seq:
+def seq(
+    length: int, position: str | None = None, first: int = 0, device: torch.device | None = None
+) -> Seq:
     """A call of its own, whose positions begin at ``first``."""
-    made = named("position", position)(DIMS) if position else None
-    return Seq(torch.arange(first, first + length)[None], made)
+    made = named("position", position)(DIMS).to(device) if position else None
+    return Seq(torch.arange(first, first + length, device=device)[None], made)
 
 
 def run(attention: Any, x: Tensor) -> Tensor:
-    return as_out(attention(x, seq(x.shape[1], positions_for(attention)[-1]))).y
+    its = seq(x.shape[1], positions_for(attention)[-1], device=x.device)
+    return as_out(attention(x, its)).y
 
 
 bench = Bench(make, run)
@@ -201,6 +204,13 @@ def all_tokens(component: Component, attention: Any, x: Tensor, position: str) -
     return as_out(longer(x, seq(x.shape[1], position))).y
 
 
+def on_accelerator(component: Component) -> Complaints:
+    """On a GPU all that it makes is there too, and nothing waits for a value (item, a mask)."""
+    yield from bench.on_accelerator(component)
+    for name in positions_for(make(component)):
+        yield from decoding.on_accelerator(decoding.decoder(component, named("position", name)))
+
+
 PROPERTIES = (
     made,
     width_kept,
@@ -214,5 +224,6 @@ PROPERTIES = (
     padding_stays_finite,
     decoding_agrees,
     past_the_end,
+    on_accelerator,
     *bench.of_weights,
 )

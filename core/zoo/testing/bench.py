@@ -13,6 +13,7 @@ from zoo.catalog.component import Component, find_component
 from zoo.catalog.plugins import registry
 from zoo.contracts import Dims, as_out
 from zoo.model.build import Build, seeded
+from zoo.testing.accelerator import DEVICE, Accelerator, elsewhere
 from zoo.testing.compare import (
     Complaints,
     differing,
@@ -138,6 +139,20 @@ class Bench:
         other.load_state_dict(saved.state_dict())
         x = self.input(saved)
         yield from differing("the output of a copy", self.run(other, x), self.run(saved, x), 0)
+
+    def on_accelerator(self, component: Component) -> Complaints:
+        """On a GPU all that it makes is there too, and nothing waits for a value (item, a mask)."""
+        part = self.make(component)
+        if isinstance(part, nn.Module):
+            part.to(DEVICE)
+        for _ in range(2):  # what is kept from the first call included
+            x = torch.randn(3, 7, self.width(part), device=DEVICE, requires_grad=True)
+            with Accelerator():
+                y = self.run(part, x)
+                yield from elsewhere("the output", [y])
+                y.sum().backward()
+            gradients = [p.grad for p in parameters(part).values() if p.grad is not None]
+            yield from elsewhere("the gradients", gradients)
 
     @property
     def of_weights(self) -> tuple[Callable[[Component], Complaints], ...]:

@@ -37,12 +37,13 @@ def make(component: Component, wrap: Callable[[Any], Any] = lambda part: part) -
     )
 
 
-def seq(length: int) -> Seq:
-    return Seq(torch.arange(length)[None], named("position", "rope")(DIMS))
+def seq(length: int, device: torch.device | None = None) -> Seq:
+    position = named("position", "rope")(DIMS).to(device)
+    return Seq(torch.arange(length, device=device)[None], position)
 
 
 def run(block: Any, x: Tensor) -> Tensor:
-    return as_out(block(x, seq(x.shape[1]))).y
+    return as_out(block(x, seq(x.shape[1], x.device))).y
 
 
 bench = Bench(make, run)
@@ -140,6 +141,13 @@ def decoding_agrees(component: Component) -> Complaints:
         yield from way(model)
 
 
+def on_accelerator(component: Component) -> Complaints:
+    """On a GPU all that it makes is there too, and nothing waits for a value (item, a mask)."""
+    yield from bench.on_accelerator(component)
+    usual = named("attention", "full"), named("position", "rope")
+    yield from decoding.on_accelerator(decoding.decoder(*usual, block=component))
+
+
 PROPERTIES = (
     made,
     width_kept,
@@ -151,5 +159,6 @@ PROPERTIES = (
     carry_reaches_attention,
     nothing_drawn_in_evaluation,
     decoding_agrees,
+    on_accelerator,
     *bench.of_weights,
 )

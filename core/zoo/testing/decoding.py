@@ -12,6 +12,7 @@ from torch import Tensor
 from zoo.model.build import seeded
 from zoo.model.decoder import Decoder
 from zoo.model.kv_cache import DecodingState
+from zoo.testing.accelerator import DEVICE, Accelerator, elsewhere, tensors_in
 from zoo.testing.bench import DIMS, named
 from zoo.testing.compare import Complaints, differing, disturbed
 
@@ -129,6 +130,23 @@ def rows_replaced(model: Decoder, tolerance: float = FLOAT64) -> Complaints:
     for row, skip in enumerate((0, 4, 0)):
         alone = full(model, ids[row : row + 1, skip:])[0, -3:]
         yield from differing("a row that was replaced", logits[row], alone, tolerance)
+
+
+def on_accelerator(model: Decoder) -> Complaints:
+    """A forward with its backward, a prompt and a few tokens, on a device without values."""
+    model.to(DEVICE)
+    ids = torch.zeros(3, 6, dtype=torch.int64, device=DEVICE)
+    with Accelerator():
+        total = model(ids[:, :-1], ids[:, 1:]).total
+        yield from elsewhere("the loss", [total])
+        total.backward()
+        paddings: list[Tensor | None] = [None]
+        if model.position_limit is None:  # else the host asks for the longest row, which is its own
+            paddings.append(torch.zeros(3, dtype=torch.int64, device=DEVICE))
+        for padding in paddings:
+            state = model.new_state(3, padding=padding)
+            yield from elsewhere("the logits", [decoded(model, ids, [4, 1, 1], state)])
+            yield from elsewhere("the cache", tensors_in(state.layers))
 
 
 EVERY_WAY = (in_chunks, ragged, rows_selected, rows_replaced)

@@ -51,6 +51,7 @@ PROPERTIES = (
     bench.type_kept,
     bench.finite,
     bench.tokens_alone,
+    bench.on_accelerator,
     sums_beside_the_output,
     *bench.of_weights,
 )

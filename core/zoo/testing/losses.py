@@ -37,8 +37,10 @@ def scored(loss: Any, hidden: Tensor, its_head: nn.Module, targets: Tensor) -> d
 
 
 def run(loss: Any, hidden: Tensor) -> Tensor:
-    targets = torch.arange(hidden.shape[:-1].numel()).reshape(hidden.shape[:-1])
-    weight = torch.linspace(-1, 1, DIMS.vocab_size * DIMS.d_model).reshape(-1, DIMS.d_model)
+    where = hidden.device
+    targets = torch.arange(hidden.shape[:-1].numel(), device=where).reshape(hidden.shape[:-1])
+    entries = torch.linspace(-1, 1, DIMS.vocab_size * DIMS.d_model, device=where)
+    weight = entries.reshape(-1, DIMS.d_model)
     fixed = Head(nn.Parameter(weight.sin().to(hidden.dtype)))
     return scored(loss, hidden, fixed, targets % DIMS.vocab_size)["total"]
 
@@ -184,5 +186,6 @@ PROPERTIES = (
     same_without_gradients,
     large_logits_stay_finite,
     logits_in_chunks,
+    bench.on_accelerator,
     *bench.of_weights,
 )

@@ -38,5 +38,6 @@ PROPERTIES = (
     bench.type_kept,
     bench.finite,
     bench.tokens_alone,
+    bench.on_accelerator,
     *bench.of_weights,
 )

@@ -13,6 +13,7 @@ from zoo.catalog.component import Component
 from zoo.contracts import Param
 from zoo.recipe.dry_run import uncovered
 from zoo.run_files.optimizer_state import flatten_optimizers, restore_optimizers
+from zoo.testing.accelerator import DEVICE, Accelerator, elsewhere, tensors_in
 from zoo.testing.compare import Complaints, differing
 
 Optimizers = list[torch.optim.Optimizer]
@@ -203,6 +204,25 @@ def goes_downhill(component: Component) -> Complaints:
         yield f"from {before:.4g} to {after:.4g}"
 
 
+def on_accelerator(component: Component) -> Complaints:
+    """On a GPU all that it makes is there too, and nothing waits for a value (item, a mask)."""
+    params = [
+        param._replace(tensor=nn.Parameter(param.tensor.detach().to(DEVICE)))
+        for param in some_params()
+    ]
+    with Accelerator():
+        optimizers = make(component, params)
+        for _ in range(3):
+            for param in params:
+                param.tensor.grad = torch.empty_like(param.tensor)
+            update(optimizers)
+        swap(optimizers, "eval")
+        swap(optimizers, "train")
+    for optimizer in optimizers:
+        for state in optimizer.state.values():
+            yield from elsewhere("its state", [t for t in tensors_in(dict(state)) if t.ndim])
+
+
 PROPERTIES = (
     made,
     options_have_defaults,
@@ -214,4 +234,5 @@ PROPERTIES = (
     state_saved,
     eval_and_back,
     goes_downhill,
+    on_accelerator,
 )

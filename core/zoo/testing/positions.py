@@ -23,7 +23,7 @@ def make(component: Component) -> Any:
 
 def run(position: Any, x: Tensor) -> Tensor:
     """Everything that it does with x (B, T, d_model), added up per entry of x."""
-    pos = torch.arange(x.shape[1]).unsqueeze(0)
+    pos = torch.arange(x.shape[1], device=x.device).unsqueeze(0)
     y = x
     if "embedding" in position.acts_on:
         y = y + position.add(x, pos)
@@ -151,6 +151,12 @@ def decoding_agrees(component: Component) -> Complaints:
         yield from way(model)
 
 
+def on_accelerator(component: Component) -> Complaints:
+    """On a GPU all that it makes is there too, and nothing waits for a value (item, a mask)."""
+    yield from bench.on_accelerator(component)
+    yield from decoding.on_accelerator(decoding.decoder(named("attention", "full"), component))
+
+
 PROPERTIES = (
     made,
     limit_told,
@@ -159,6 +165,7 @@ PROPERTIES = (
     finite_everywhere,
     by_pos_alone,
     decoding_agrees,
+    on_accelerator,
     bench.finite,
     *bench.of_weights,
 )

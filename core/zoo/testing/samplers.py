@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from zoo.catalog.component import Component
+from zoo.testing.accelerator import DEVICE, Accelerator, elsewhere
 from zoo.testing.compare import Complaints, differing, other_luck
 
 VOCAB = 20
@@ -81,7 +82,7 @@ def sampled(
 
     Before the last step only the rows ``end`` are kept, as the core does when others ended.
     """
-    history = PROMPT if rows is None else PROMPT[rows]
+    history = (PROMPT if rows is None else PROMPT[rows]).to(steps[0].device)
     state: dict[str, Any] = {}
     outputs: list[Tensor] = []
     for nth, given in enumerate(steps):
@@ -104,6 +105,13 @@ def draws_nothing(component: Component) -> Complaints:
     yield from differing("two calls with the same logits", results[0], results[1], 0)
 
 
+def on_accelerator(component: Component) -> Complaints:
+    """On a GPU all that it makes is there too, and nothing waits for a value (item, a mask)."""
+    with Accelerator():
+        after = sampled(component(), [torch.empty(3, VOCAB, device=DEVICE) for _ in range(STEPS)])
+        yield from elsewhere("the logits", [after])
+
+
 PROPERTIES = (
     made,
     leaves_a_distribution,
@@ -111,4 +119,5 @@ PROPERTIES = (
     rows_alone,
     rows_can_end,
     draws_nothing,
+    on_accelerator,
 )
