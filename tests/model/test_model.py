@@ -10,7 +10,8 @@ import zoo
 from zoo.contracts import Dims, Out
 from zoo.model.build import Build, seeded
 from zoo.model.decoder import Decoder, Head
-from zoo.model.layers import Embedding, Linear, truncated_normal_
+from zoo.model.init import truncated_normal_
+from zoo.model.layers import Embedding, Linear
 from zoo_builtin.activations import ReLU2
 from zoo_builtin.attention.softmax import FullAttention
 from zoo_builtin.feedforward import MLP

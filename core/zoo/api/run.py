@@ -64,7 +64,7 @@ class Run(SavedRun):
     def model_in(self, dtype: torch.dtype) -> Decoder:
         """The trained model with weights of this type."""
         from zoo.generation.weights import load_weights
-        from zoo.model.layers import undrawn
+        from zoo.model.init import undrawn
 
         self.check_shapes()
         with undrawn():

@@ -20,9 +20,9 @@ class Build(Protocol):
     none of these.
 
     ``norm(dim)`` and ``activation()`` make the recipe's; its ``fan_in`` says how many blocks of
-    numbers an activation takes. ``linear`` makes a map without bias, (…, d_in) -> (…, d_out), drawn
-    as ``[model]`` says; ``residual=True`` is for the one whose output is added to the residual
-    stream (``residual_scale``). Several maps of one input are one product::
+    numbers an activation takes. ``linear`` makes a map without bias, (…, d_in) -> (…, d_out),
+    initialised as ``[model]`` says; ``residual=True`` is for the one whose output is added to the
+    residual stream, which many schemes make smaller. Several maps of one input are one product::
 
         self.qkv = build.linear(dims.d_model, {"q": width, "k": width, "v": width})
         self.out = build.linear(width, dims.d_model, residual=True)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from zoo.contracts import Activation, Attention, Dims, FeedForward, Make, Norm
+from zoo.model.init import Init, truncated_normal_
 from zoo.model.layers import Linear
 
 
@@ -46,8 +48,7 @@ class Build:
         norm, activation: what ``norm()`` and ``activation()`` make.
         layer: which layer asks, None outside the layers.
         seed, path: the first weights are a function of these.
-        linear_std: standard deviation of linear maps, None for √(2 / (d_in + d_out)).
-        residual_scale: multiplies the standard deviation of maps that write to the residual stream.
+        init: how linear maps are initialised.
 
     A part used without a recipe is given one made by hand:
 
@@ -67,8 +68,7 @@ class Build:
         layer: int | None = None,
         seed: int = 0,
         path: str = "",
-        linear_std: float | None = None,
-        residual_scale: float = 1.0,
+        init: Init | None = None,
     ) -> None:
         self.dims = dims
         self.layer = layer
@@ -76,8 +76,7 @@ class Build:
         self.path = path
         self._norm = in_context(norm, build=self)
         self._activation = in_context(activation, build=self)
-        self._linear_std = linear_std
-        self._residual_scale = residual_scale
+        self._init = init or Init(n_layers=dims.n_layers)
         self._asked: dict[str, int] = {}
 
     def norm(self, dim: int) -> Norm:
@@ -104,11 +103,13 @@ class Build:
         Several products in one, ``{"gate": 64, "up": 64}``, are each drawn by their own name, so
         that "up" has the same draws with and without a "gate" beside it.
         """
-        scale = self._residual_scale if residual else 1.0
-        return Linear(d_in, d_out, std=self._linear_std, scale=scale, draws=self._draws_of_linear)
 
-    def _draws_of_linear(self, name: str) -> AbstractContextManager[None]:
-        return self._own_draws(f"linear {name}" if name else "linear")
+        def draw(rows: Tensor, name: str) -> None:
+            std = self._init.linear(d_in, len(rows), residual=residual, layer=self.layer)
+            with self._own_draws(f"linear {name}" if name else "linear"):
+                truncated_normal_(rows, std)
+
+        return Linear(d_in, d_out, draw=draw)
 
     @contextmanager
     def _own_draws(self, what: str) -> Iterator[None]:

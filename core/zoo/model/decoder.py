@@ -7,7 +7,6 @@ How the parts of a layer are wired is up to its block.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
@@ -31,13 +30,11 @@ from zoo.contracts import (
     ref,
 )
 from zoo.model.build import BlockBuild, Build, seeded
+from zoo.model.init import Init, SchemeName, truncated_normal_
 from zoo.model.kv_cache import DecodingState
-from zoo.model.layers import Embedding, product, truncated_normal_
+from zoo.model.layers import Embedding, product
 from zoo.model.sequence import Seq
 from zoo.model.sizes import size_flaws, width_flaws
-
-TIED_STD = 0.3
-"""Of the logits that random rows of a tied table give; loss then begins 0.3² / 2 above ln V."""
 
 
 class Scored(NamedTuple):
@@ -76,13 +73,6 @@ class Head(nn.Module):
 class Decoder(nn.Module):
     """A decoder-only transformer. Its keyword-only parameters are the options of ``[model]``.
 
-    Every matrix is drawn from a normal cut at three standard deviations: √(2 / (d_in + d_out)) for
-    linear maps (or ``linear_std``), times ``residual_scale`` where they write to the residual
-    stream, ``embedding_std`` for the embedding.
-
-    Where the head uses the embedding's table, the table is drawn small: a hidden state still holds
-    its own token's row, whose product with itself would else have the model repeat that token.
-
     Args:
         vocab_size: number of token ids.
         seed: the first weights are a function of it and of each part's path.
@@ -100,9 +90,12 @@ class Decoder(nn.Module):
         logit_scale: multiplies the logits. None, which runs of zoo 0.1.0 say, is 1, or 1 / √d_model
             where embeddings are tied.
         logit_cap: soft cap of the logits.
-        embedding_std: of the embedding's first weights; None for 1, or 0.3 / √d_model where
-            embeddings are tied.
-        linear_std: of the linear maps' first weights; None for √(2 / (d_in + d_out)).
+        init: how weights are initialised. "glorot": standard deviation √(2 / (d_in + d_out)) in
+            linear maps, 1 in the embedding, 0.3 / √d_model there where embeddings are tied.
+            "gpt2": 0.02, divided by √(2 · n_layers) in maps that write to the residual stream.
+            "depth_scaled": glorot, divided by √(2 l) in those maps of layer l, from 1.
+            "zero_residual": glorot, with zeros in those maps.
+        embedding_std, linear_std: standard deviations in place of those of ``init``.
         residual_scale: multiplies the first weights of maps that write to the residual stream.
 
     Raises:
@@ -129,6 +122,7 @@ class Decoder(nn.Module):
         tie_embeddings: bool = False,
         logit_scale: float | None = 1.0,
         logit_cap: float | None = None,
+        init: SchemeName = "glorot",
         embedding_std: float | None = None,
         linear_std: float | None = None,
         residual_scale: float = 1.0,
@@ -157,27 +151,11 @@ class Decoder(nn.Module):
         self.dims = dims = Dims(**{**sizes, "head_dim": head_dim or d_model // n_heads})  # type: ignore[arg-type]
         norms = per_layer(norm, n_layers)
         activations = per_layer(activation, n_layers)
-        drawn: dict[str, Any] = {
-            "seed": seed,
-            "linear_std": linear_std,
-            "residual_scale": residual_scale,
-        }
+        stds = Init(init, n_layers, tie_embeddings, linear_std, embedding_std, residual_scale)
 
-        if embedding_std is None:
-            embedding_std = TIED_STD * d_model**-0.5 if tie_embeddings else 1.0
         with seeded(seed, "embedding"):
-            self.embedding = Embedding(vocab_size, d_model, std=embedding_std)
-        makers = per_layer(position, n_layers)
-        distinct = [maker for nth, maker in enumerate(makers) if maker not in makers[:nth]]
-        positions: list[Any] = []
-        for nth, maker in enumerate(distinct):
-            with seeded(seed, "positions", nth):
-                positions.append(maker(dims))
-        self.positions: Sequence[Position] = positions
-        for nth, position_ in enumerate(positions):
-            if isinstance(position_, nn.Module):
-                self.add_module(f"position_{nth}", position_)
-        self.position_of_layer = [distinct.index(maker) for maker in makers]
+            self.embedding = Embedding(vocab_size, d_model, std=stds.embedding(d_model))
+        self._add_positions(per_layer(position, n_layers), seed)
 
         attentions = per_layer(attention, n_layers)
         feedforwards = per_layer(feedforward, n_layers)
@@ -191,7 +169,8 @@ class Decoder(nn.Module):
                 activation=activations[layer],
                 layer=layer,
                 path=f"blocks.{layer}",
-                **drawn,
+                seed=seed,
+                init=stds,
             )
             with seeded(seed, build.path):
                 blocks.append(make(build))
@@ -199,18 +178,32 @@ class Decoder(nn.Module):
                 check_pair(self.positions[self.position_of_layer[layer]], made, layer)
         self.blocks = cast("Sequence[nn.Module]", nn.ModuleList(blocks))
 
-        last = Build(dims, norm=norms[-1], activation=activations[-1], path="norm", **drawn)
-        self.norm = last.norm(d_model)
+        self.norm = Build(
+            dims, norm=norms[-1], activation=activations[-1], path="norm", seed=seed, init=stds
+        ).norm(d_model)
         if tie_embeddings:
             weight = self.embedding.weight
         else:
             with seeded(seed, "head"):
-                std = math.sqrt(2 / (d_model + vocab_size)) if linear_std is None else linear_std
-                weight = nn.Parameter(truncated_normal_(torch.empty(vocab_size, d_model), std))
+                table = torch.empty(vocab_size, d_model)
+                weight = nn.Parameter(truncated_normal_(table, stds.linear(d_model, vocab_size)))
         if logit_scale is None:
             logit_scale = d_model**-0.5 if tie_embeddings else 1.0
         self.head = Head(weight, scale=logit_scale, cap=logit_cap)
         self.loss = loss()
+
+    def _add_positions(self, makers: list[Make[Position]], seed: int) -> None:
+        """Make the positions of the layers, one for all layers that name the same."""
+        distinct = [maker for nth, maker in enumerate(makers) if maker not in makers[:nth]]
+        positions: list[Any] = []
+        for nth, maker in enumerate(distinct):
+            with seeded(seed, "positions", nth):
+                positions.append(maker(self.dims))
+        self.positions: Sequence[Position] = positions
+        for nth, position in enumerate(positions):
+            if isinstance(position, nn.Module):
+                self.add_module(f"position_{nth}", position)
+        self.position_of_layer = [distinct.index(maker) for maker in makers]
 
     def forward(self, ids: Tensor, targets: Tensor | None = None) -> Tensor | Scored:
         """ids (B, T) -> float32 logits (B, T, vocab_size), or the losses where targets are given.

@@ -1,42 +1,15 @@
-"""Linear and Embedding, and how weights are first drawn."""
+"""Linear and Embedding."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from contextvars import ContextVar
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-_drawn = ContextVar("drawn", default=True)
-
-
-@contextmanager
-def undrawn() -> Iterator[None]:
-    """Inside, weights are not drawn but left as memory happens to be: others will be loaded."""
-    token = _drawn.set(False)
-    try:
-        yield
-    finally:
-        _drawn.reset(token)
-
-
-def truncated_normal_(tensor: Tensor, std: float, cut: float = 3.0) -> Tensor:
-    """Fills ``tensor`` with N(0, std²) cut off at ± ``cut`` · std, by inverting the distribution.
-
-    A uniform draw between the cumulative probabilities of the two ends, put through the normal's
-    quantile function, √2 · erf⁻¹(u).
-    """
-    if tensor.is_meta or not _drawn.get():  # for meta, torch would import its compiler to say so
-        return tensor
-    end = math.erf(cut / math.sqrt(2))
-    with torch.no_grad():
-        tensor.uniform_(-end, end).erfinv_().mul_(std * math.sqrt(2))
-        return tensor.clamp_(-cut * std, cut * std)  # erfinv rounds beyond the ends
+from zoo.model.init import Init, truncated_normal_
 
 
 def packed(weight: Tensor, rows: int) -> Tensor:
@@ -51,14 +24,19 @@ def product(x: Tensor, weight: Tensor, packed: Tensor | None) -> Tensor:
     return torch.ops.mkldnn._linear_pointwise(x, packed, None, "none", [], "")  # type: ignore[no-any-return]
 
 
+def glorot_(weight: Tensor, name: str = "") -> None:
+    """Draw a matrix (d_out, d_in) of standard deviation √(2 / (d_in + d_out))."""
+    d_out, d_in = weight.shape
+    truncated_normal_(weight, Init().linear(d_in, d_out))
+
+
 class Linear(nn.Module):
     """y = x Wᵀ, without bias: (…, d_in) -> (…, d_out).
 
-    W is (d_out, d_in), drawn from a normal of standard deviation √(2 / (d_in + d_out)) (Glorot &
-    Bengio 2010) or ``std``, times ``scale``, cut at three. Where ``d_out`` names several products
-    of one input (``{"q": 64, "k": 16, "v": 16}``), they are computed as one, each drawn as if it
-    stood alone, and saved apart, as ``q.weight`` and so on. ``draws(name)`` is entered to draw the
-    product of that name ("" where there is one alone), so that each can have a seed of its own.
+    W is (d_out, d_in). Where ``d_out`` names several products of one input (``{"q": 64, "k": 16,
+    "v": 16}``), they are computed as one, each initialised as if it stood alone, and saved apart,
+    as ``q.weight`` and so on. ``draw(rows, name)`` initialises the rows of the product of that
+    name, "" where there is one alone.
     """
 
     def __init__(
@@ -66,9 +44,7 @@ class Linear(nn.Module):
         d_in: int,
         d_out: int | Mapping[str, int],
         *,
-        std: float | None = None,
-        scale: float = 1.0,
-        draws: Callable[[str], AbstractContextManager[None]] = lambda name: nullcontext(),
+        draw: Callable[[Tensor, str], None] = glorot_,
     ) -> None:
         super().__init__()
         self.d_in = d_in
@@ -78,9 +54,7 @@ class Linear(nn.Module):
         self.weight = nn.Parameter(torch.empty(self.d_out, d_in))
         rows = self.weight.data.split(list(self.parts.values()) or [self.d_out])
         for name, part in zip(self.parts or [""], rows, strict=True):
-            glorot = math.sqrt(2 / (d_in + part.shape[0]))
-            with draws(name):
-                truncated_normal_(part, scale * (glorot if std is None else std))
+            draw(part, name)
 
     def forward(self, x: Tensor) -> Tensor:
         return product(x, self.weight, self.packed)

@@ -112,7 +112,7 @@ class SavedRun:
         """
         import torch
 
-        from zoo.model.layers import undrawn
+        from zoo.model.init import undrawn
 
         shapes = self.checkpoint.header.all_shapes
         told = f"{self.checkpoint.folder}: the tensors are not those of the recipe's model"
