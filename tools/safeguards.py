@@ -222,7 +222,9 @@ OF_RUNS = [
         "",
     ),
     Removal(
-        "core/zoo/parallel/group.py", "naming_the_lost(), ending_at_once():", "naming_the_lost():"
+        "core/zoo/parallel/group.py",
+        "translate_peer_errors(), ending_at_once():",
+        "translate_peer_errors():",
     ),
     Removal("core/zoo/__main__.py", "    atexit.register(leave)", "    leave"),
 ]

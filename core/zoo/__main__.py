@@ -1,4 +1,4 @@
-"""The command ``zoo``, and ``python -m zoo``."""
+"""Entry point of the command ``zoo`` and of ``python -m zoo``."""
 
 from __future__ import annotations
 

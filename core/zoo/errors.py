@@ -1,4 +1,4 @@
-"""What goes wrong on the user's side: a line each, saying where and what to write instead."""
+"""User errors: one line each, with the place and what to write instead."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The components that come with zoo, offered through the same entry point as everyone else's.
+"""The built-in components, registered through the same entry point as any plug-in's.
 
 A package a kind; its COMPONENTS say what recipes call each.
 """

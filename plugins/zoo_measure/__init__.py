@@ -1,4 +1,4 @@
-"""What a recipe costs and a run is worth: bench, plan, doctor, verify-resume, reports of data.
+"""Measure recipes and runs: bench, plan, doctor, verify-resume, data reports.
 
 Uses the core as anyone's plug-in could, through the hooks below.
 """

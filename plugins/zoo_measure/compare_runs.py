@@ -1,4 +1,4 @@
-"""Where two runs of one recipe first part: in a record, or in a tensor of a checkpoint."""
+"""Find the first record and the first tensor in which two runs of a recipe differ."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Prepared tokens in pictures: how often each token occurs, how long the documents are."""
+"""Plot token frequencies and document lengths of prepared data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one wants to know of prepared tokens before training on them."""
+"""Statistics of prepared tokens."""
 
 from __future__ import annotations
 

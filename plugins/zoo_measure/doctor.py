@@ -1,4 +1,4 @@
-"""What to know of an installation: versions, devices, plug-ins, disks, and a run that works."""
+"""Collect versions, devices, plug-ins and disks, and try a small run, for a bug report."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ observers = []
 
 
 def versions() -> Iterator[Finding]:
-    """Of zoo, Python, the system and the packages zoo stands on."""
+    """Versions of zoo, Python, the system and zoo's dependencies."""
     yield "zoo", f"{zoo_version()}, {Path(str(zoo.__file__)).parent}", True
     yield "python", f"{platform.python_version()}, {sys.executable}", True
     yield "system", platform.platform(), True

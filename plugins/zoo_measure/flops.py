@@ -1,4 +1,4 @@
-"""Counting the floating-point operations of matrix products, and how many a machine can do."""
+"""Count the floating-point operations of matmuls, and measure a machine's matmul rate."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Memory: what lives at once, what a process has used, and what a machine has left."""
+"""Memory: peak of live tensors, use of a process, and what the machine has available."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class LiveBytes(TorchDispatchMode):
 
 
 def available(device: torch.device) -> int | None:
-    """Bytes that can still be had on a device; None where that can't be told."""
+    """Free bytes on a device; None if unknown."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
     free = [limit for limit in (free_memory(), free_in_cgroup()) if limit is not None]
@@ -58,7 +58,7 @@ def available(device: torch.device) -> int | None:
 
 
 def free_memory() -> int | None:
-    """Bytes of RAM that programs can still have; all there is where only that can be told."""
+    """Free bytes of RAM; all RAM if only that is known."""
     try:
         for line in Path("/proc/meminfo").read_text(encoding="utf-8").splitlines():
             if line.startswith("MemAvailable:"):

@@ -1,4 +1,4 @@
-"""What each part of a model costs, timed alone on what it is given in training."""
+"""Time each module of a model alone on its training inputs."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def capture(trainer: Trainer) -> list[Part]:
 
 
 class Heard:
-    """Stands where a position stood, and notes what its methods are given while it listens."""
+    """Wrap a position and record what its methods are called with."""
 
     def __init__(self, position: Any, note: Callable[..., None]) -> None:
         self.position = position

@@ -1,4 +1,4 @@
-"""What training a recipe will take: parameters, operations, memory, time."""
+"""Estimate a run's parameters, operations, memory and time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A training step on tensors without memory, to count what a real one would take."""
+"""Run a training step on fake tensors, to count operations and memory."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def rehearse(
         return found
     with unchanged_randomness():
         model = recipe.model(vocab_size, recipe.train.seed)
-        return go_through(recipe, model, 1, rows, device, precision)
+        return run_fake_steps(recipe, model, 1, rows, device, precision)
 
 
 def rehearse_without_values(
@@ -97,12 +97,12 @@ def rehearse_without_values(
             model = recipe.model(vocab_size, recipe.train.seed)
         try:
             with FakeTensorMode(allow_non_fake_inputs=True):
-                return go_through(recipe, model, rows, rows, device, precision)
+                return run_fake_steps(recipe, model, rows, rows, device, precision)
         except (RuntimeError, TypeError, ValueError):
             return None
 
 
-def go_through(
+def run_fake_steps(
     recipe: Recipe, model: Decoder, rows: int, asked: int, device: torch.device, precision: str
 ) -> Rehearsal:
     """Steps on ``rows``, and what follows from them for the rows that were asked for."""

@@ -1,4 +1,4 @@
-"""Whether runs of a recipe resume exactly: one that is killed again and again, beside another.
+"""Kill and resume a run repeatedly and compare it with an uninterrupted one.
 
 Both are real: ``zoo train`` in processes of their own, killed without warning at random moments,
 about half of them while a checkpoint is being saved.
@@ -60,7 +60,7 @@ class Trial:
     say: Callable[[str], None]
 
     def run(self, kills: int) -> Verdict:
-        """Trains once undisturbed and once with so many kills, and compares.
+        """Train once undisturbed and once with ``kills`` kills, and compare.
 
         Raises:
             ZooError: a run fails by itself, or can't be resumed.
@@ -82,7 +82,7 @@ class Trial:
         return Verdict(done, in_saves, first_difference(undisturbed, killed, self.recipe))
 
     def started(self, run: Path) -> subprocess.Popen[bytes]:
-        """The process of a run that is begun, or gone on with if it has a checkpoint."""
+        """Start a run's process, resuming if a checkpoint exists."""
         if checkpoint.all_in(run / "checkpoints"):
             where = ["--resume", str(run)]
         else:

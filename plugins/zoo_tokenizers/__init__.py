@@ -1,4 +1,4 @@
-"""Tools for tokenizers: train, encode, report, compare; other programs' tokenizers beside zoo's.
+"""Tokenizer tools: train, encode, inspect, compare; other programs' tokenizers.
 
 Uses the core as anyone's plug-in could, through the hook below.
 """

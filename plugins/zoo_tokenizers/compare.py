@@ -1,4 +1,4 @@
-"""Two tokenizers on one text: how many tokens, how fast, and where they split differently."""
+"""Compare two tokenizers on a text: token counts, speed, where splits differ."""
 
 from __future__ import annotations
 

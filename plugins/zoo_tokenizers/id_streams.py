@@ -1,4 +1,4 @@
-"""The ids of a stream of text, whatever the tokenizer can do."""
+"""Stream the ids of a text, for any tokenizer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How byte-pair merges make a token, as a tree."""
+"""The tree of merges that make a token."""
 
 from __future__ import annotations
 

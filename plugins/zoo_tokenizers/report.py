@@ -1,4 +1,4 @@
-"""What one wants to know of a tokenizer: its vocabulary, and how it fares on a text."""
+"""Tokenizer statistics: vocabulary, and usage on a text."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ class UsageReport:
 
 
 def token_table(tokenizer: Any) -> list[bytes]:
-    """The bytes that each id stands for; none for an id that stands for nothing."""
+    """The bytes of each id; none for an id without text."""
     vocab = getattr(tokenizer, "vocab", None)
     if isinstance(vocab, Mapping) and all(isinstance(token, bytes) for token in vocab.values()):
         return [vocab.get(token, b"") for token in range(tokenizer.vocab_size)]
@@ -108,7 +108,7 @@ def token_table(tokenizer: Any) -> list[bytes]:
 
 
 def special_tokens(tokenizer: Any) -> dict[str, int]:
-    """Text -> id of the tokens that stand for no text."""
+    """The special tokens: text -> id."""
     named = getattr(tokenizer, "special_tokens", None)
     if isinstance(named, Mapping):
         return dict(named)

@@ -1,4 +1,4 @@
-"""tiktoken's encodings as tokenizers, to compare others with. tiktoken itself is optional."""
+"""tiktoken's encodings as tokenizers, for comparison. tiktoken is optional."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ import zoo
 from zoo.catalog.entries import Registrar, Registry
 from zoo.cli import main
 from zoo.recipe import first_pass
-from zoo.recipe.first_pass import go_through, unheard
+from zoo.recipe.first_pass import run_fake_steps, unheard
 from zoo_builtin.attention.softmax import FullAttention
 from zoo_builtin.feedforward import MLP
 from zoo_builtin.norms import RMSNorm
@@ -220,7 +220,7 @@ def test_zoos_own_components_pass_without_values(tmp_path: Path) -> None:
             with first_pass.noting_made() as made, torch.device("meta"):
                 model: Any = zoo.load_recipe(path, [*mine, *change]).model(300, 0)
                 assert list(first_pass.lacks(made)) == []
-                go_through(model, [each for each in made if each[0].entry.kind != "model"])
+                run_fake_steps(model, [each for each in made if each[0].entry.kind != "model"])
 
 
 class Listener:

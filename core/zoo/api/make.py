@@ -1,4 +1,4 @@
-"""Making a component by name, and the model of a recipe, from Python."""
+"""Make a component by name, and build the model of a recipe."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def build(recipe: Recipe | str | Path, vocab_size: int | None = None) -> Decoder
 
 
 def count_parameters(recipe: Recipe) -> int:
-    """How many numbers the recipe's model learns, told without making them.
+    """The recipe's parameter count, computed on the meta device.
 
     A vocabulary that only training can tell is counted as 256 ids.
     """

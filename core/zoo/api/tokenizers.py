@@ -1,4 +1,4 @@
-"""Tokenizers on disk: keeping one, and reading what zoo and other programs keep."""
+"""Save tokenizers, and load those of zoo and of other programs."""
 
 from __future__ import annotations
 

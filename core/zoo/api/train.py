@@ -1,4 +1,4 @@
-"""Training from Python: a recipe to a run, or a run that goes on."""
+"""Train a recipe, or resume a run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All that a component may import beside ``zoo`` and ``zoo.contracts``: the border of the core.
+"""Everything a component may import besides ``zoo`` and ``zoo.contracts``.
 
 What stands here stays; everything else in ``zoo`` is the core's own and may change. Zoo's built-in
 components import nothing else.

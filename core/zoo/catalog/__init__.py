@@ -1,4 +1,4 @@
-"""Who offers which component: signatures, the schema of an option, entries, plug-ins, hooks.
+"""Registered components: signatures, option schemas, entries, plug-ins, hooks.
 
 May import: console, errors, contracts, storage.
 """

@@ -1,4 +1,4 @@
-"""A component that a recipe names: found, its options checked, ready to be made."""
+"""A component named in a recipe: resolved, with validated options, ready to be made."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Component:
 
     @property
     def path(self) -> str:
-        """Where it stands in the recipe, as messages write it."""
+        """The component's place in the recipe, as messages write it."""
         return dotted(self.at)
 
     def within(self, **context: Any) -> Component:
@@ -125,7 +125,7 @@ def in_short(value: Any) -> str:
 
 
 def reason(error: Exception) -> str:
-    """An error in one line: the text of a refusal, the type too of what was not meant as one."""
+    """Format an exception in one line; name its type unless it is a plain refusal."""
     first = (str(error).splitlines() or [""])[0]
     return first if type(error) in (ValueError, TypeError) else f"{type(error).__name__}: {first}"
 
@@ -185,7 +185,7 @@ class Resolver:
         self.folder = folder
 
     def component(self, kind: str, value: Any, at: At) -> Any:
-        """The component that a name, a table or a Ref stands for; None where it was refused."""
+        """Resolve a name, a table or a Ref to a component; None if it was refused."""
         if isinstance(value, Component) or not isinstance(value, (str, Mapping, Ref)):
             return value  # from Python: made to measure, or a class
         default = isinstance(value, Ref)

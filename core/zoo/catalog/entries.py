@@ -1,4 +1,4 @@
-"""Who offers which component under which name."""
+"""The registry: which owner offers which component under which name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Modules of zoo 0.1.0 that plug-ins import, found where their contents are now."""
+"""Aliases for modules of zoo 0.1.0 that plug-ins import, at their present places."""
 
 from __future__ import annotations
 

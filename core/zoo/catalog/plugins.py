@@ -1,4 +1,4 @@
-"""Loading plug-ins, each on its own, so that a broken one harms nobody else.
+"""Load plug-ins, each isolated, so that a broken one affects no other.
 
 A plug-in is a module (or any object) with a hook::
 
@@ -175,7 +175,7 @@ def failure_of(point: EntryPoint, error: PluginError) -> Failure:
 
 
 def tell_before_training(registry: Registry, recipe: Any) -> None:
-    """Lets plug-ins hear of a run; one that fails is told and costs no run."""
+    """Call the plug-ins' ``zoo_before_training``; one that fails is reported and skipped."""
     for plugin, hooks in registry.hooks:
         try:
             with blaming_the_plugin():

@@ -1,4 +1,4 @@
-"""Checking a value of a recipe against the type that an option is annotated with.
+"""Validate a value of a recipe against the annotated type of an option.
 
 Strictly: an int is taken for a float, nothing else is coerced. Unknown names, odd shapes and
 numbers out of range are refused with the place and what to write instead.
@@ -154,7 +154,7 @@ def fits(value: Any, annotation: Any, *, deep: bool = True) -> bool:
 
 
 def member_for(value: Any, members: Sequence[Any]) -> Any:
-    """The member of a union that a value is meant for: the first that fits, with its contents."""
+    """The first member of a union that accepts a value, contents included."""
     for deep in (True, False):
         for member in members:
             if fits(value, member, deep=deep):
@@ -247,7 +247,7 @@ def mismatch(value: Any, annotation: Any) -> str:
 
 
 def unquoted(text: str) -> list[Any]:
-    """What a string may have been meant as, if its quotes are a mistake."""
+    """The value a string probably meant if its quotes are a mistake."""
     if text in ("true", "false"):
         return [text == "true"]
     if re.fullmatch(r"[+-]?\d{1,18}", text):

@@ -1,4 +1,4 @@
-"""A factory's signature is its schema.
+"""Read a component's host parameters and options from its signature.
 
 Positional parameters come from the host, keyword-only ones are the options of a recipe: an option's
 annotation says which values it takes, its default what it is if the recipe is silent.

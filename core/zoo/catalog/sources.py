@@ -1,4 +1,4 @@
-"""Digests of Python source, to tell whether a plug-in is still the one that it was."""
+"""Digests of Python source files, to detect a plug-in that has changed."""
 
 from __future__ import annotations
 

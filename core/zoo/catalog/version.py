@@ -1,4 +1,4 @@
-"""The version of zoo that runs."""
+"""The version of the running zoo."""
 
 from __future__ import annotations
 

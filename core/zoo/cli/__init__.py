@@ -115,7 +115,7 @@ def make_parser(commands: Commands) -> Parser:
 
 
 def described(commands: Commands) -> dict[str, Command]:
-    """Each command as its module describes it; one whose module fails is told and left out."""
+    """Load the description of each command; report and skip those that fail."""
     found = {}
     for name in list(commands.modules):
         try:

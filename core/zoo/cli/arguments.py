@@ -1,4 +1,4 @@
-"""How arguments are declared, and what several commands take."""
+"""Argument parsing: types, help formatting, and options that several commands share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The commands of ``zoo``: its own, and those that plug-ins add.
+"""The table of commands: zoo's own and those of plug-ins.
 
 A command is a module. Its docstring says what it is for, USAGE how it is called and EXAMPLES what
 to try; ``add_arguments(parser)`` declares its arguments and sets ``run``, which does it. None

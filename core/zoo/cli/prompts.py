@@ -1,4 +1,4 @@
-"""Reading what shall be continued."""
+"""Read prompts from arguments, standard input and files."""
 
 from __future__ import annotations
 

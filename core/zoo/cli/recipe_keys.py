@@ -1,4 +1,4 @@
-"""Options that aren't there and are keys of a recipe: what to write instead."""
+"""Suggest the recipe key for an option that doesn't exist."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ MODEL_PARTS = ("norm", "activation", "position", "attention", "feedforward", "bl
 
 
 def set_instead(option: str, value: str) -> str:
-    """The ``--set`` that an option such as ``--lr`` may have meant; "" where there is none.
+    """The ``--set`` to suggest for an option such as ``--lr``; "" if there is none.
 
     >>> set_instead("--lr", "0.1")
     'write --set optimizer.lr=0.1'

@@ -50,7 +50,7 @@ def add_arguments(parser: Parser) -> None:
 
 
 def named(args: list[str]) -> list[str]:
-    """The arguments with the command in front: ``show`` where a run stands alone, else ``list``.
+    """Insert the subcommand: ``show`` for a lone run, else ``list``.
 
     >>> named([]), named(["--json"]), named(["a", "--json"]), named(["--json", "list", "a"])
     (['list'], ['list', '--json'], ['show', 'a', '--json'], ['list', '--json', 'a'])
@@ -125,7 +125,7 @@ def run_show(args: argparse.Namespace) -> None:
     from zoo.contracts.run_folder import RUN_INFO, SUMMARY, is_run
     from zoo.run_files.checkpoint import all_in
     from zoo.run_files.listing import state_of
-    from zoo.run_files.metrics import speakable, table_in
+    from zoo.run_files.metrics import jsonable, table_in
     from zoo.run_files.places import find_run
 
     folder = find_run(args.path)
@@ -138,7 +138,7 @@ def run_show(args: argparse.Namespace) -> None:
     checkpoints = [saved.name for saved in all_in(folder / "checkpoints")]
     if args.json:
         more = {"checkpoints": checkpoints, "about": about, "summary": summary}
-        print(json.dumps(speakable({**as_json(run), **more}), indent=2))
+        print(json.dumps(jsonable({**as_json(run), **more}), indent=2))
         return
     print(table(described(run, about, summary, checkpoints)))
     notices = about.get("notices")

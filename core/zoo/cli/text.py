@@ -1,4 +1,4 @@
-"""How results are written: aligned, counted, abbreviated."""
+"""Format results: aligned tables, counts, abbreviations."""
 
 from __future__ import annotations
 

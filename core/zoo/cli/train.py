@@ -121,7 +121,7 @@ def train(args: argparse.Namespace) -> int:
 
 
 def refuse_changes(args: argparse.Namespace) -> None:
-    """Raises ZooError unless a run is either begun or gone on with as it is."""
+    """Raise ZooError for arguments that would change a resumed run."""
     if args.recipe is None and args.resume is None:
         raise ZooError("name either a recipe or, with --resume, a run; see `zoo train --help`")
     if args.resume is None:
@@ -144,7 +144,7 @@ def refuse_changes(args: argparse.Namespace) -> None:
 
 
 def opened(args: argparse.Namespace) -> tuple[Run | None, Recipe]:
-    """The run to go on with, if that is asked for, and the recipe."""
+    """The run to resume, or None, and the recipe."""
     load_plugins(args)
 
     from zoo.recipe.load import load_to_train

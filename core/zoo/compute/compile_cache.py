@@ -1,4 +1,4 @@
-"""What torch's compiler keeps on disk, compared with a list before torch loads any of it.
+"""Verify the files of torch's compile cache before torch loads them.
 
 Torch links libraries where it looks for them, and runs one that a killed process left half linked
 or a disk has damaged, which ends the process.
@@ -38,7 +38,7 @@ class CompileCache:
         self.mine: Lock | None = None
 
     def enter(self) -> None:
-        """Removes what isn't as listed, so that it is compiled anew; says so of damage in a line.
+        """Remove files that differ from the list, so that they are compiled again; report damage.
 
         Nothing is removed while another process may be compiling.
         """
@@ -112,7 +112,7 @@ class CompileCache:
 
 
 def folder() -> Path:
-    """Where torch keeps what it compiled: zoo's own folder, unless it was told of another."""
+    """The folder of torch's compile cache: zoo's own unless the environment names another."""
     return Path(os.environ.get("TORCHINDUCTOR_CACHE_DIR") or cache_dir() / COMPILED)
 
 

@@ -1,4 +1,4 @@
-"""What torch's compiler complains of, told in a line.
+"""Shorten errors of torch's compiler to one line.
 
 Torch goes on without what it can't compile or read, with a traceback each time.
 """
@@ -17,7 +17,7 @@ UNREADABLE = ("unable to load", "Failed to import")
 
 
 class Complaints(logging.Filter):
-    """Takes the warnings of torch's compiler, and tells each kind once."""
+    """Collect the warnings of torch's compiler and print each kind once."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Compiled code: loops in place of one operation after the other.
+"""torch.compile integration.
 
 A run compiles the model's blocks, with whatever components are in them, and the functions that are
 marked with ``compiled``. Whether it does is up to the run, so that a component can be called,
@@ -51,7 +51,7 @@ def active() -> bool:
 def choose_compile(
     setting: bool | Literal["auto"], device: torch.device, precision: str, operations: float
 ) -> bool:
-    """Whether to compile a run of so many operations; "auto" does where that saves time.
+    """Whether to compile a run of ``operations``; "auto" does if that saves time.
 
     Raises:
         ZooError: it was asked for and there is no compiler.

@@ -1,4 +1,4 @@
-"""Where to compute, and in which precision."""
+"""Choose the device and the precision."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How fast and how exact this processor's matrix products are: measured once, kept on disk."""
+"""Measure speed and error of this processor's matmul backends once, and cache the result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person reads on a terminal: safe text, progress, quoting for a shell.
+"""Terminal output: safe text, progress, shell quoting.
 
 May import: nothing of zoo.
 """

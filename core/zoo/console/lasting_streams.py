@@ -1,4 +1,4 @@
-"""Standard streams that may fail: a closed terminal or pipe, or a full disk, costs no run."""
+"""Standard streams whose failure (closed terminal or pipe, full disk) doesn't end a run."""
 
 from __future__ import annotations
 

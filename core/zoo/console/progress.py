@@ -1,4 +1,4 @@
-"""Shows how far long work has come: a bar on a terminal, else a plain line every few seconds."""
+"""Progress of long work: a bar on a terminal, otherwise a line every few seconds."""
 
 from __future__ import annotations
 

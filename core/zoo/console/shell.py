@@ -1,4 +1,4 @@
-"""Commands that a message suggests, written so that one can paste them."""
+"""Quote suggested commands so that they can be pasted into a shell."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is written where a terminal may read it: text from files and models can't command it."""
+"""Escape control codes in text from files and models before a terminal interprets them."""
 
 from __future__ import annotations
 

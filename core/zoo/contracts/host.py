@@ -1,4 +1,4 @@
-"""What passes between the host and components."""
+"""Types passed between the host (model, trainer) and components."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ class Head(Protocol):
 
 
 class Seq(Protocol):
-    """Where the tokens of a call stand: made once a forward, shared by the layers.
+    """Token positions of a forward call, made once and shared by all layers.
 
     Attributes:
         pos: (B|1, T) position of each token in its document; −1 is left padding.

@@ -1,4 +1,4 @@
-"""What an option of a component may be annotated with, beside plain types."""
+"""Annotations for the options of components, besides plain types."""
 
 from __future__ import annotations
 

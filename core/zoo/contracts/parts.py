@@ -1,4 +1,4 @@
-"""The kinds of component that a model is made of."""
+"""Interfaces of the components of a model."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Activation(Protocol):
 
 
 class Position(Protocol):
-    """Tells tokens where they stand, by any of three methods; ``acts_on`` says which.
+    """Positional encoding, applied to embeddings, to queries and keys, or to scores (``acts_on``).
 
     "embedding": ``add(x_BTD, pos)`` -> (B, T, d_model);
     "qk": ``rotate(x_BHTD, seq, key)`` -> (B, H, T, head_dim);

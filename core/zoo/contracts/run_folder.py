@@ -1,4 +1,4 @@
-"""What the folder of a run holds: every name of a file or folder in it, once.
+"""Every file name of a run's folder.
 
 Observers are given the folder and may write beside these; tools read them.
 """

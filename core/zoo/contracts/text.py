@@ -1,4 +1,4 @@
-"""The kinds of component that deal with text: where it comes from, its ids, and drawing more."""
+"""Interfaces of corpora, tokenizers and samplers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The kinds of component that train a model, and watch it."""
+"""Interfaces of optimizers, schedulers and observers."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Observer(Protocol):
 
 @dataclass(frozen=True)
 class RunInfo:
-    """What an observer is told of the run it watches.
+    """The run that an observer watches.
 
     ``recipe`` is the ``Recipe``, and ``start_step`` the step after which a resumed run goes on, 0
     for a new one. ``lr_at`` gives the learning rate of a step; ``params`` counts the model's

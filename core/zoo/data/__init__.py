@@ -1,4 +1,4 @@
-"""From a corpus to tokens on disk, and from those to batches.
+"""From a corpus to tokens on disk to batches.
 
 May import: console, errors, contracts, storage, catalog, compute, recipe.
 """

@@ -1,4 +1,4 @@
-"""Batches of tokens, drawn in an order that needs no state."""
+"""Batches of tokens in a shuffled order that needs no state."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def windows(tokens: Tokens, indices: np.ndarray, length: int) -> np.ndarray:
 
 
 def bytes_of_text(tokens: Tokens, tokenizer: Tokenizer) -> np.ndarray:
-    """How many bytes of a split's text each id stands for: (vocab_size,) float64.
+    """The number of text bytes per id of a split: (vocab_size,) float64.
 
     What a lossy tokenizer's ids stand for adds up to another size than the text: the difference
     is spread evenly, so that all tokens of the split together count the text's own bytes.

@@ -1,4 +1,4 @@
-"""A corpus as tokens on disk: read and encoded side by side, and gone on with after a kill.
+"""Encode a corpus to token files: read and encode in parallel, resume after a kill.
 
 While it is unfinished, the folder has a ``progress.json``: for each split, what the shards hold
 that is certain to be on disk. Whatever was written later is cut off before going on, so that the
@@ -218,7 +218,7 @@ def encode_split(
 
 
 def batches(documents: Iterable[bytes], size: int) -> Iterator[Batch]:
-    """The documents in their order, in batches of at least so many bytes, the last one aside."""
+    """Group the documents, in order, into batches of at least ``size`` bytes except the last."""
     taken: list[bytes] = []
     room = size
     for document in documents:

@@ -1,4 +1,4 @@
-"""A shuffle that needs no memory: where each index goes is computed, not looked up."""
+"""A pseudo-random permutation computed per index, without memory."""
 
 from __future__ import annotations
 

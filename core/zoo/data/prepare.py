@@ -1,4 +1,4 @@
-"""From a recipe's corpus to tokens on disk, made once.
+"""Prepare the tokens of a recipe's corpus once, shared by all processes.
 
 Prepared tokens are kept in the cache folder under a name made of their content: the corpus's
 fingerprint and the tokenizer's. Trained tokenizers are kept likewise, under the corpus's
@@ -98,7 +98,7 @@ def prepare(
 
 
 def find_prepared(recipe: Recipe) -> TokenData | None:
-    """What ``prepare`` made for this recipe earlier, where that can be told without a download."""
+    """Find data that ``prepare`` made earlier for this recipe, without downloading anything."""
     offline = os.environ.get("ZOO_OFFLINE")
     os.environ["ZOO_OFFLINE"] = "1"
     try:

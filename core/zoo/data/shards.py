@@ -1,4 +1,4 @@
-"""Tokens on disk: files of ids, and the splits of a corpus as shards, memory-mapped."""
+"""Memory-mapped token files and the splits of a corpus."""
 
 from __future__ import annotations
 

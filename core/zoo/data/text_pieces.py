@@ -1,4 +1,4 @@
-"""Text files in pieces: however large a file, a few megabytes of it are held at a time."""
+"""Read text files in chunks of a few megabytes."""
 
 from __future__ import annotations
 

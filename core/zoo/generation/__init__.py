@@ -1,4 +1,4 @@
-"""Text from a trained model: prefill, decode, sample, stream; and how well it predicts a text.
+"""Generate text (prefill, decode, sample, stream) and score text.
 
 May import: errors, contracts, storage, catalog, model.
 """

@@ -40,7 +40,10 @@ SCRATCH = "TORCHINDUCTOR_CACHE_DIR"
 
 
 class CompiledStep:
-    """Steps of so many rows. Raises RuntimeError where the file can't be loaded."""
+    """A compiled decode step for a fixed batch size.
+
+    Raises RuntimeError if its file can't be loaded.
+    """
 
     def __init__(self, code: Path) -> None:
         self._runner: Any = torch._C._aoti.AOTIModelContainerRunnerCpu(str(code), 1)
@@ -117,7 +120,7 @@ class CompiledSteps:
         return cache_dir() / "decoding" / f"step-{found.hexdigest()[:32]}"
 
     def load(self, rows: int) -> CompiledStep | None:
-        """The step for so many rows if it is there."""
+        """The compiled step for this batch size, or None."""
         code = self.folder(rows) / CODE
         if self.model.embedding.weight.device.type != "cpu" or not code.exists():
             return None
@@ -129,7 +132,7 @@ class CompiledSteps:
         return step
 
     def compile(self, rows: int) -> None:
-        """Makes the step for so many rows, in half a minute or so.
+        """Compile the step for this batch size, in half a minute or so.
 
         Raises:
             ZooError: it can't be compiled here, and why.
@@ -182,7 +185,7 @@ def forget_oldest(folder: Path) -> None:
 
 
 def traced(model: Decoder, rows: int) -> ExportedProgram:
-    """A step of so many rows as torch's compiler takes it, for a past of any length."""
+    """Export a decode step for a fixed batch size and a past of any length."""
     from torch.export import Dim, export
     from torch.fx.experimental import _config
 
@@ -199,7 +202,7 @@ def traced(model: Decoder, rows: int) -> ExportedProgram:
 
 
 def compiled(model: Decoder, rows: int, scratch: Path) -> Path:
-    """Compiles a step of so many rows; returns a zip file with the code in it."""
+    """Compile a decode step for a fixed batch size; return a zip file of the code."""
     unpack(model)
     program = traced(model, rows)
     check(model, rows, as_step(program))  # before it costs half a minute

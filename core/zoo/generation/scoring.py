@@ -1,4 +1,4 @@
-"""What a model makes of text that is there already: logits, and how well it predicts each token."""
+"""Logits and per-token loss of a given text."""
 
 from __future__ import annotations
 

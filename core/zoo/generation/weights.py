@@ -1,4 +1,4 @@
-"""Making a model ready to decode: its weights in the precision of its products, and packed."""
+"""Convert a model's weights for decoding: matmul precision and packed layout."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The decoder and what its parts share: layers, sequence, key/value cache, roles of parameters.
+"""The decoder, layers, sequence, key/value cache, parameter roles.
 
 May import: contracts.
 """

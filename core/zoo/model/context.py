@@ -1,4 +1,4 @@
-"""How much of a text a model has before it while the text grows.
+"""Manage the context window while a text grows beyond it.
 
 A prompt is read in pieces of max_seq_len tokens, so that memory doesn't grow with it. Positions
 beyond those that training taught are never used: a row that comes to their end reads the last half
@@ -33,7 +33,7 @@ class Context:
         self.state = self._new_state(self.held, max(self.held))
 
     def _new_state(self, held: Sequence[int], columns: int) -> DecodingState:
-        """The state of rows that are about to read so many tokens, in these columns."""
+        """New decoding state for rows about to read this many tokens in these columns."""
         padding = None
         if any(n < columns for n in held):
             device = self.model.embedding.weight.device

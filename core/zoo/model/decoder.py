@@ -230,7 +230,7 @@ class Decoder(nn.Module):
 
     @property
     def position_limit(self) -> int | None:
-        """How many positions training teaches, None where a text may go on beyond them."""
+        """The number of positions training covers; None if text may go beyond it."""
         return min((p.limit for p in self.positions if p.limit is not None), default=None)
 
     def decode(self, ids: Tensor, state: DecodingState) -> Tensor:

@@ -1,4 +1,4 @@
-"""Decoding state: what attention keeps of earlier tokens, so that one token costs one token.
+"""Decoding state: cached keys and values of earlier tokens.
 
 Each attention makes its own state, a plain dict of tensors, batch first. Most keep keys and values
 in a ring buffer: ``key_value_cache`` makes one, ``extend`` writes to it. ``DecodingState`` holds

@@ -1,4 +1,4 @@
-"""The parameters of a model as its optimizer sees them."""
+"""Model parameters with their roles, and the optimizer's parameter groups."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the tokens of a call stand: made once a forward, shared by the layers."""
+"""Token positions and masks of a forward call, shared by all layers."""
 
 from __future__ import annotations
 

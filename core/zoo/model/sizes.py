@@ -1,4 +1,4 @@
-"""Which sizes and scales a model can have."""
+"""Validate a model's sizes and scales."""
 
 from __future__ import annotations
 

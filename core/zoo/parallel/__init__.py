@@ -1,4 +1,4 @@
-"""Processes that train together: launching, group, strategy, signals, watchdog, gradient norms.
+"""Distributed training: launcher, process group, strategy, signals, watchdog, gradient clipping.
 
 May import: errors.
 """

@@ -1,4 +1,4 @@
-"""Keeping one bad batch from throwing the weights far away."""
+"""Clip gradients by their global norm."""
 
 from __future__ import annotations
 

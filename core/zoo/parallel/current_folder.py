@@ -1,4 +1,4 @@
-"""Keeps what lies in the current folder out of what Python imports, here and in what zoo starts.
+"""Exclude the current folder from Python's import path, in child processes too.
 
 Somebody else's recipes may lie there beside a file like ``random.py``, which ``python -m`` and
 ``python -c`` find before Python's own. ``zoo`` imports this first, and it imports nothing that is

@@ -1,4 +1,4 @@
-"""One process or many: what they share, and how several are started."""
+"""The process group: rendezvous, collectives, and launching several processes."""
 
 from __future__ import annotations
 
@@ -58,17 +58,17 @@ class Group:
         return self.rank == 0
 
     def sum_(self, tensor: Tensor) -> Tensor:
-        """Adds the tensors of all ranks, in place."""
+        """All-reduce: add the tensors of all ranks, in place."""
         if self.world > 1:
             dist.all_reduce(tensor)
         return tensor
 
     def any(self, here: bool) -> bool:
-        """Whether it holds on any rank; every rank must ask."""
+        """Whether ``here`` is true on any rank; every rank must call it."""
         return bool(self.sum_(torch.tensor(int(here)))) if self.world > 1 else here
 
     def from_first(self, value: Any) -> Any:
-        """The first rank's value, on every rank."""
+        """Broadcast the first rank's value."""
         if self.world == 1:
             return value
         box = [value]
@@ -76,7 +76,7 @@ class Group:
         return box[0]
 
     def from_all(self, value: Any) -> list[Any]:
-        """The values of all ranks in their order, on every rank; every rank must ask."""
+        """All-gather: the values of all ranks in order; every rank must call it."""
         if self.world == 1:
             return [value]
         each: list[Any] = [None] * self.world
@@ -84,14 +84,14 @@ class Group:
         return each
 
     def wait(self) -> None:
-        """Returns once every rank has come here."""
+        """Barrier over all ranks."""
         if self.world > 1:
             dist.barrier()
 
 
 @contextmanager
-def naming_the_lost() -> Iterator[None]:
-    """Turns the error of a rank that can't reach another one into a ZooError that says so."""
+def translate_peer_errors() -> Iterator[None]:
+    """Raise ZooError if a collective fails because a peer has exited."""
     try:
         yield
     except RuntimeError as error:
@@ -117,7 +117,8 @@ def process_group(device: torch.device) -> Iterator[Group]:
         return
     backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
     with Watchdog(rank()) as watchdog:
-        with naming_the_lost(), ending_at_once():  # one that has ended is waited for, for hours
+        # A signal must end the wait for a process that has ended, which may take hours.
+        with translate_peer_errors(), ending_at_once():
             store = meet(world)
             launch = launch_in(store)
             # torchrun keeps the store when it starts the processes again, and the addresses of
@@ -155,7 +156,7 @@ def launch_of_one() -> str | None:
 
 
 def meet(world: int) -> Any:
-    """The store that all processes of the launch share, once they are there.
+    """Rendezvous: return the store shared by all processes of the launch.
 
     Raises:
         ZooError: some don't come within ``JOINING``.

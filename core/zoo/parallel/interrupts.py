@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM, SIGHUP: at once while nothing is at stake, else after the current step."""
+"""Handle SIGINT, SIGTERM and SIGHUP: at once if that is safe, otherwise after the current step."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def ending_at_once() -> Iterator[None]:
 
 
 def heeded() -> list[int]:
-    """The ``ENDING`` signals that whoever started this process did not have ignored."""
+    """The ``ENDING`` signals, without those that the parent process had set to be ignored."""
     return [signum for signum in ENDING if signal.getsignal(signum) is not signal.SIG_IGN]
 
 

@@ -1,4 +1,4 @@
-"""What torchrun, or ``--nproc``, tells a process that it starts: its environment. No torch here."""
+"""Read the launch environment of torchrun or ``--nproc``. Imports no torch."""
 
 from __future__ import annotations
 

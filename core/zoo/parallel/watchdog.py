@@ -1,4 +1,4 @@
-"""Ends a process that waits in vain: for a rank that hangs, or for a launcher that was killed."""
+"""Terminate a worker whose step times out or whose launcher died."""
 
 from __future__ import annotations
 

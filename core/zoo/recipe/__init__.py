@@ -1,4 +1,4 @@
-"""From a TOML document to a recipe whose every value was checked.
+"""Parse a TOML document into a recipe with every value validated.
 
 May import: console, errors, contracts, storage, catalog, compute, model.
 """

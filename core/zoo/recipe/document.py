@@ -1,4 +1,4 @@
-"""A recipe's TOML as a tree in which every value knows who wrote it: reading and merging.
+"""Read and merge TOML documents into a tree that records each value's origin.
 
 ``extends`` lays a file over its parent, ``--set`` lays one value over all. Tables merge, lists
 replace, and a table that changes its ``name`` drops what its parent said of the other component.
@@ -75,7 +75,7 @@ class Node:
         return self.value
 
     def child(self, step: str | int) -> Node | None:
-        """What stands directly below, where there is such a thing."""
+        """The node at this key, if it exists."""
         if isinstance(self.value, dict):
             return self.value.get(step)
         if isinstance(self.value, list) and isinstance(step, int) and step < len(self.value):
@@ -105,7 +105,7 @@ def read_chain(
     ``below`` are the files that led here, each as it was called and as it is on disk.
 
     Raises:
-        RecipeError: a file of the chain can't be read, or the chain bites its tail.
+        RecipeError: a file of the chain can't be read, or `extends` is circular.
     """
     text = read_text(path)
     node = parse(text, path)

@@ -1,4 +1,4 @@
-"""Making every part of a recipe without memory for its weights, to see whether they fit."""
+"""Build every component of a recipe on the meta device, to see whether they fit together."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ def watch(
     attempt: Callable[..., Any],
     without_flaws: Callable[[Made], bool],
 ) -> None:
-    """Makes the observers, and warns of methods that nobody will call."""
+    """Make the observers, and warn of methods that the loop never calls."""
     with tempfile.TemporaryDirectory() as folder, noting_made() as observers:
         run = no_run(recipe, folder, model, steps)
         sure = recipe is not None and model is not None and steps is not None
@@ -162,7 +162,7 @@ def watch(
 def no_run(
     recipe: Recipe | None, folder: str, model: Decoder | None = None, steps: int | None = None
 ) -> RunInfo:
-    """A run to make observers for, of so many steps, if that is known."""
+    """A placeholder run of this many steps to make observers with."""
     return RunInfo(
         dir=Path(folder),
         name=recipe.name if recipe is not None else "",

@@ -1,4 +1,4 @@
-"""What a recipe's components lack, or do otherwise than their kind asks, seen before training.
+"""Try a recipe's components before training: missing methods, wrong shapes.
 
 They are put to work once, on tensors without values, so that it takes neither memory nor time.
 """
@@ -100,7 +100,7 @@ def forward_is_missing(module: nn.Module) -> bool:
 
 
 def unheard(observer: Any) -> Iterator[str]:
-    """Methods of an observer that look like events and are none, and which may be meant."""
+    """Methods of an observer that resemble events but aren't any."""
     for name in dir(type(observer)):
         if name.startswith("_") or name in EVENTS or not callable(getattr(observer, name, None)):
             continue
@@ -124,7 +124,7 @@ def first_flaw(recipe: Recipe, vocab_size: int, model: Decoder, made: Made) -> P
         return None
     try:
         with torch.device("meta"):
-            go_through(model, made)
+            run_fake_steps(model, made)
     except PartError as flaw:
         return flaw
     except Exception:
@@ -140,7 +140,7 @@ def first_flaw(recipe: Recipe, vocab_size: int, model: Decoder, made: Made) -> P
         model = recipe.model(vocab_size, recipe.train.seed).to(device)
     try:
         with autocast(device, choose_precision(recipe.train.precision, device)):
-            go_through(model, made)
+            run_fake_steps(model, made)
     except PartError as flaw:
         return flaw
     except Exception as error:
@@ -150,7 +150,7 @@ def first_flaw(recipe: Recipe, vocab_size: int, model: Decoder, made: Made) -> P
     return None
 
 
-def go_through(model: Decoder, made: Made) -> None:
+def run_fake_steps(model: Decoder, made: Made) -> None:
     """One window through a model. Raises PartError, or whatever a component raises."""
     device = model.embedding.weight.device
     for component, part in made:

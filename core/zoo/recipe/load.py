@@ -1,4 +1,4 @@
-"""Loading a recipe from a file: read, checked, and its parts tried out."""
+"""Load a recipe from a file: read, validate, dry-run."""
 
 from __future__ import annotations
 

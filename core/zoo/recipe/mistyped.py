@@ -1,4 +1,4 @@
-"""What someone probably meant who wrote a recipe, a change to one or its name in another way."""
+"""Suggest what a mistyped recipe, override or name was meant to be."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def cut_off(text: str) -> bool:
 
 
 def near_files(path: Path) -> str:
-    """What a recipe's name may have meant that is no file's."""
+    """Recipe files whose names resemble a name that no file has."""
     if "=" in path.name:
         return f"; to change a recipe, write --set {quoted(path)}"
     named = path.with_name(f"{path.name}.toml")
@@ -134,7 +134,7 @@ def folder_problem(path: Path) -> str:
 
 
 def told_of_run(path: Path) -> str:
-    """What can be done with a run whose name stands where a recipe belongs; "" if it is none."""
+    """What to do with a run given in place of a recipe; "" if it is no run."""
     for run in map(run_of, (path, RUNS / path)):
         if is_run(run):
             recipe = quoted(run / RESOLVED)
@@ -150,7 +150,7 @@ def told_of_run(path: Path) -> str:
 
 
 def is_finished(run: Path) -> bool:
-    """Whether a run's summary says so."""
+    """Whether a run's summary says that it finished."""
     try:
         return bool(json.loads((run / SUMMARY).read_bytes())["state"] == "finished")
     except (OSError, ValueError, LookupError, TypeError, RecursionError):

@@ -1,4 +1,4 @@
-"""From a TOML document to a recipe, with every problem noted on the way."""
+"""Convert a TOML document to a recipe and collect every problem."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ class RecipeReader:
         return None if unread and name == "data" else SECTIONS[name](**values)
 
     def check_length(self, values: Mapping[str, Any], unread: set[Any]) -> None:
-        """Notes the number of steps, where it can be told."""
+        """Record the number of steps, if it is known."""
         if unread - values.keys() or unread & {"steps", "tokens"}:
             return  # a key without meaning may have been meant for one of these
         train = TrainOptions(**values)
@@ -151,7 +151,7 @@ class RecipeReader:
             self.steps = train.total_steps
 
     def model(self, values: dict[str, Any], unread: set[Any]) -> Component | None:
-        """The model. Something stands in for a part not read, so that the others are tried."""
+        """The model, with placeholders for unreadable parts so that the others are checked."""
         if unread - KINDS.keys():
             return None
         self.refuse_all(("model",), model_flaws(values))
@@ -205,7 +205,7 @@ class RecipeReader:
             self.refuse_all(("train",), batch_flaws(train, length))
 
     def check_schedule(self, parts: Mapping[str, Any]) -> None:
-        """An optimizer that sets its own learning rate admits no scheduler beside it."""
+        """Refuse a scheduler beside an optimizer that sets its own learning rate."""
         optimizer, scheduler = parts.get("optimizer"), parts.get("scheduler")
         if optimizer is None or scheduler is None:
             return

@@ -1,4 +1,4 @@
-"""A recipe: what to train, on what, how; every value of it checked."""
+"""A validated recipe: data, model, optimizer, schedule, settings."""
 
 from __future__ import annotations
 

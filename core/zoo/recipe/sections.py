@@ -1,4 +1,4 @@
-"""The sections of a recipe that are no components, and what must hold between their values."""
+"""Recipe sections that are no components, and constraints between their values."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class TrainOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class GenerateOptions:
-    """How ``zoo generate`` draws, unless it is told otherwise.
+    """Defaults of ``zoo generate``.
 
     Attributes:
         samplers: reshape the distribution of the next token, one after the other.

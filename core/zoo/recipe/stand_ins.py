@@ -1,4 +1,4 @@
-"""Trying the rest of a recipe where a part of it can't be made: what takes that part's place."""
+"""Placeholders for components that can't be made, so that the rest can still be checked."""
 
 from __future__ import annotations
 

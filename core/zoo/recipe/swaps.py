@@ -1,4 +1,4 @@
-"""What a recipe loses beside what was asked where one component takes the place of another.
+"""Report the options that a swap of components drops, and the values that apply instead.
 
 Options belong to a component: those of the one that went don't hold for the one that came, whose
 defaults hold instead, be the option of the same name or not.
@@ -25,7 +25,7 @@ def swaps(root: Node, components: Iterable[Component]) -> tuple[str, ...]:
 
 
 def replacing(node: Node, at: At) -> Iterator[tuple[At, Node]]:
-    """The places below at which something stands in place of a component with options."""
+    """The places at which a component with options replaces another."""
     if node.replaced is not None:
         yield at, node
     below = node.value
@@ -36,7 +36,7 @@ def replacing(node: Node, at: At) -> Iterator[tuple[At, Node]]:
 
 
 def line(at: At, node: Node, made: Component | None) -> str | None:
-    """What was dropped at a place and isn't written anew there; None if that is nothing."""
+    """What was dropped at a place and not written again; None if nothing was."""
     replaced = node.replaced
     assert replaced is not None
     if made is None and not isinstance(node.value, list):

@@ -1,4 +1,4 @@
-"""On which line each key of a TOML document stands, which parsers don't tell."""
+"""Find the line of each key in a TOML document."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ class _Scanner:
         self.value(place)
 
     def items(self, end: str, read: Callable[[int], None]) -> None:
-        """What stands between brackets, commas between them."""
+        """Split the contents of brackets at commas."""
         i = 0
         self.skip_blank()
         while not self.takes(end):

@@ -1,4 +1,4 @@
-"""A run on disk: where it lies, its checkpoints, its state and its records.
+"""A run on disk: its place, checkpoints, state and records.
 
 May import: console, errors, contracts, storage, catalog, model, recipe.
 """

@@ -1,4 +1,4 @@
-"""Checkpoints: ``step-00000500/``, complete in itself and verified before anything is read.
+"""Write and read checkpoints (``step-00000500/``), verified before anything is parsed.
 
 model.safetensors, optimizer.safetensors     tensors by name
 state.json, recipe.toml                      all the rest, and the resolved recipe
@@ -264,7 +264,7 @@ def verified(folder: Path, accept: Accept | None, *, hold: bool, resumable: bool
 
 
 def header_of(folder: Path, name: str, stated: Stated, held: bytes | None = None) -> Header:
-    """Which tensors a file holds, from its bytes if they are there."""
+    """The tensors of a file, from its bytes if given."""
     with naming(folder / name):
         if held is not None:
             return read_header(BytesIO(held), stated.size)
@@ -326,7 +326,7 @@ def latest(dir: Path) -> int | None:
 
 
 def set_aside(folder: Path) -> Path:
-    """Renames a checkpoint that shall not be used to ``….bad``, and returns its new path."""
+    """Rename a damaged checkpoint to ``….bad``, and return its new path."""
     names = (folder.with_name(f"{folder.name}.bad{n or ''}") for n in range(1000))
     new = next(path for path in names if not os.path.lexists(path))
     folder.rename(new)

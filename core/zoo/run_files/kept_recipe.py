@@ -1,4 +1,4 @@
-"""A run keeps its recipe: what is said to whoever wants another, and of edited copies."""
+"""Refuse changes to a run's recipe, and warn of edited copies."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def finished(run: Path, recipe: Recipe) -> str:
 
 @contextmanager
 def as_it_was(run: Path | None) -> Iterator[None]:
-    """Inside, a refusal that asks for another recipe tells a resumed run what can be done instead.
+    """Context in which errors about a resumed run's recipe say what can be done instead.
 
     ``run`` is its folder, None for a new one, whose recipe can be changed.
     """

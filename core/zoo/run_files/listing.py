@@ -1,4 +1,4 @@
-"""The runs in a folder: how far each is, how it ended, and whether its checkpoints are whole."""
+"""List the runs in a folder with progress, state and checkpoint health."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TAIL = 1 << 24  # bytes of metrics.jsonl in which the last validation is looked 
 
 @dataclass(frozen=True)
 class RunState:
-    """What can be told of a run without reading its tensors.
+    """The state of a run, read without loading tensors.
 
     Attributes:
         state: "running", "finished", "interrupted", "failed"; "killed" where it ended without a
@@ -51,7 +51,7 @@ class RunState:
 
     @property
     def resumable(self) -> bool:
-        """Whether it can and should be gone on with."""
+        """Whether the run can and should be resumed."""
         return self.state in ("interrupted", "failed", "killed") and self.step > 0
 
 
@@ -143,7 +143,7 @@ def summary_of(run: Path, problems: list[str]) -> dict[str, Any]:
 
 
 def holds(rule: Rule, name: str, values: dict[str, Any], file: str, problems: list[str]) -> bool:
-    """Whether a value is there and as it must be; if it is another, that is a problem."""
+    """Validate a value if it is present; record a problem otherwise."""
     if name not in values or rule.holds(values[name]):
         return name in values
     problems.append(f"{file}: {name}: expected {rule.expected}, got {shown(values[name])}")

@@ -1,4 +1,4 @@
-"""What a checkpoint's manifest says of its files, and reading them only where that is true.
+"""A checkpoint's manifest: sizes and hashes, verified on every read.
 
 What isn't in the manifest isn't there; links, pipes and devices are no files of a checkpoint.
 """

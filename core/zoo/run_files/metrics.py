@@ -1,4 +1,4 @@
-"""What a run says of itself in JSON, some of which a kill or an editor may have spoilt."""
+"""Read a run's JSON files and records, tolerating damage."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def lines_in(path: Path, last: int | None = None) -> Iterator[bytes]:
 
 
 def skip_line(file: BinaryIO) -> None:
-    """Goes on after the next line end, without holding what stands before it."""
+    """Seek past the next line end without holding the line in memory."""
     while (part := file.readline(LONGEST_LINE)) and not part.endswith(b"\n"):
         pass
 
@@ -75,22 +75,22 @@ def read_table(path: Path) -> dict[str, Any]:
     return table
 
 
-def speakable(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The values, with None for a number that is not finite, since JSON has no word for it.
+def jsonable(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Replace non-finite floats by None, since JSON has no number for them.
 
-    >>> speakable({"step": 3, "loss": math.nan, "all": [math.inf, 1]})
+    >>> jsonable({"step": 3, "loss": math.nan, "all": [math.inf, 1]})
     {'step': 3, 'loss': None, 'all': [None, 1]}
     """
-    return {name: speakable_value(value) for name, value in values.items()}
+    return {name: jsonable_value(value) for name, value in values.items()}
 
 
-def speakable_value(value: Any) -> Any:
+def jsonable_value(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return speakable(value)
+        return jsonable(value)
     if isinstance(value, (list, tuple)):
-        return [speakable_value(one) for one in value]
-    return None if is_unspeakable(value) else value
+        return [jsonable_value(one) for one in value]
+    return None if is_non_finite(value) else value
 
 
-def is_unspeakable(value: Any) -> bool:
+def is_non_finite(value: Any) -> bool:
     return isinstance(value, float) and not math.isfinite(value)

@@ -1,4 +1,4 @@
-"""Writes metrics.jsonl: every record of a run as one line of JSON."""
+"""Write metrics.jsonl: one line of JSON per record."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.contracts.run_folder import METRICS
-from zoo.run_files.metrics import lines_in, record_of, speakable
+from zoo.run_files.metrics import jsonable, lines_in, record_of
 from zoo.storage.paths import write_atomically
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class MetricsWriter:
                 self._write_out()
 
     def _write(self, record: Mapping[str, Any]) -> None:
-        line = json.dumps(speakable(record), allow_nan=False)
+        line = json.dumps(jsonable(record), allow_nan=False)
         self._unwritten += f"{line}\n".encode()
         self._write_out()
 

@@ -1,4 +1,4 @@
-"""Optimizer state as named tensors and plain JSON, and back, exactly."""
+"""Convert optimizer state to named tensors and JSON, and back, exactly."""
 
 from __future__ import annotations
 

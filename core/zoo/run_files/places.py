@@ -1,4 +1,4 @@
-"""Where runs lie: finding one, and making the folder of a new one."""
+"""Find a run's folder, and create the folder of a new run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The plug-ins that a run was made with, and those that are here now."""
+"""Compare the plug-ins a run was made with to those loaded now."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def present_plugins(state: TrainState, recipe: Mapping[str, Any], registry: Regi
 
 
 def names_of(owner: str, value: Any) -> Iterator[str]:
-    """The names of a plug-in's components in a resolved recipe, where ``"owner:name"`` stands."""
+    """The names of a plug-in's components in a resolved recipe, written as ``"owner:name"``."""
     if isinstance(value, Mapping):
         name = value.get("name")
         if isinstance(name, str) and name.startswith(f"{owner}:"):

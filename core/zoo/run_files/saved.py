@@ -1,4 +1,4 @@
-"""A run on disk, opened at one of its checkpoints: what was kept, and what it can be checked by."""
+"""Open a run on disk at one of its checkpoints."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class SavedRun:
 
     @cached_property
     def checkpoint(self) -> Checkpoint:
-        """What it was opened at, or the newest that is there now.
+        """The checkpoint this run was opened at, or its newest.
 
         Raises:
             ZooError: no checkpoint there, as on a machine that doesn't share the run's folder.

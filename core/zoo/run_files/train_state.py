@@ -1,4 +1,4 @@
-"""All of a run's state that are no tensors: state.json of a checkpoint, written and read here.
+"""The schema of state.json: everything in a checkpoint that is not a tensor.
 
 A checkpoint may come from anyone, so every value is looked at before anything is done with it.
 """
@@ -21,7 +21,7 @@ LONGEST_LINE = 100_000  # characters of a label, a notice or a name
 
 @dataclass(frozen=True, kw_only=True)
 class TrainState:
-    """Where a run is, and with what it began that it must go on with.
+    """The position of a run, and the choices it must keep when resumed.
 
     Attributes:
         step, tokens: how far it is; of tokens 0 to ``MOST``.
@@ -69,7 +69,7 @@ class TrainState:
 
 
 def read_state(data: bytes) -> TrainState:
-    """A state.json, from whichever version and whoever wrote it.
+    """Parse a state.json of any version, from any source.
 
     Raises:
         ValueError: names what is missing, or of the wrong kind or size.

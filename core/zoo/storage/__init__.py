@@ -1,4 +1,4 @@
-"""Whole files and folders, locks, the cache folder, tensors in files.
+"""Atomic files and folders, locks, the cache folder, tensor files.
 
 Nothing of what a run or a recipe means.
 

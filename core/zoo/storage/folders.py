@@ -1,4 +1,4 @@
-"""Folders that appear whole or not at all."""
+"""Create folders atomically."""
 
 from __future__ import annotations
 
@@ -75,14 +75,14 @@ def resumed_folder(folder: Path) -> Iterator[Path]:
 
 
 def remove_folder(folder: Path) -> None:
-    """Removes a folder such that nobody ever sees half of it."""
+    """Remove a folder atomically."""
     doomed = _hidden_name(folder.parent)
     folder.rename(doomed)
     shutil.rmtree(doomed, ignore_errors=True)
 
 
 def remove_abandoned(parent: Path, older_than: float) -> None:
-    """Removes the unfinished folders that nobody has written to for so many seconds."""
+    """Remove unfinished folders not written to for ``older_than`` seconds."""
     for folder in parent.glob(f"{UNFINISHED}*"):
         try:
             last_write = max(path.stat().st_mtime for path in (folder, *folder.rglob("*")))

@@ -1,4 +1,4 @@
-"""One process at a time, whatever becomes of it."""
+"""File locks that are released when their process ends."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TAKEN = (errno.EACCES, errno.EAGAIN, errno.EWOULDBLOCK, errno.EDEADLK)
 
 @contextmanager
 def only_one(path: Path, waiting: str) -> Iterator[Lock]:
-    """Holds a lock on the file ``path`` while the block runs; the system lets go of a dead owner's.
+    """Holds a lock on the file ``path`` while the block runs; the system releases a dead owner's.
 
     Who finds it taken says ``waiting`` on standard error and waits. The file is removed in the end.
     On file systems that have no locks, what it yields doesn't work, and holds off nobody.
@@ -55,7 +55,7 @@ def only_this(path: Path, what: str) -> Iterator[Lock]:
 
 
 def owner_of(path: Path) -> str | None:
-    """Which process holds a lock made by ``only_this``; None if nobody does."""
+    """The process that holds a lock made by ``only_this``; None if it is free."""
     try:
         handle = os.open(path, os.O_RDWR)
     except OSError:
@@ -110,7 +110,7 @@ class Lock:
         os.close(self.handle)
 
     def remove(self) -> None:
-        """Removes the file, unless it is another's by now, and lets go of the lock."""
+        """Removes the file, unless it is another's by now, and releases the lock."""
         if os.name == "posix":
             if self.is_there:
                 self.path.unlink(missing_ok=True)  # while held: afterwards it may be someone else's

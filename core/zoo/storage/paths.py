@@ -1,4 +1,4 @@
-"""Where zoo keeps what it can fetch or build again, and how files come to be whole."""
+"""The cache folder, and atomic writes of files."""
 
 from __future__ import annotations
 

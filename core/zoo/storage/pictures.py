@@ -1,4 +1,4 @@
-"""Pictures as PNG files; matplotlib is imported when the first one is drawn."""
+"""Write plots as PNG files; import matplotlib at first use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tensors by name as the bytes of a safetensors file, and back."""
+"""Serialise named tensors to the safetensors format, and back."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def unpacked(data: bytes) -> dict[str, Tensor]:
 
 
 class Header(NamedTuple):
-    """Which tensors a file holds, told without reading them.
+    """The tensors in a file, without their data.
 
     Attributes:
         shapes: of each tensor.
@@ -88,7 +88,7 @@ class Header(NamedTuple):
 
 
 def read_header(file: BinaryIO, size: int) -> Header:
-    """The header of a safetensors file of so many bytes: a size, then JSON.
+    """Read the header of a safetensors file: a length, then JSON.
 
     Raises:
         ValueError: it is none, or its tensors aren't all that the file holds.

@@ -1,4 +1,4 @@
-"""Files that are no UTF-8 text, recognised by how they begin: refused, with what to do."""
+"""Recognise files that are not UTF-8 text by their first bytes, and refuse them."""
 
 from __future__ import annotations
 

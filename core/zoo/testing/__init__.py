@@ -1,4 +1,4 @@
-"""Conformance suites: whether a component keeps what the core relies on.
+"""Conformance suites: the properties of components that the core relies on.
 
 Whoever publishes a component tests it in one line:
 

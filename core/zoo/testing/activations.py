@@ -1,4 +1,4 @@
-"""Activations."""
+"""Conformance of activations."""
 
 from __future__ import annotations
 

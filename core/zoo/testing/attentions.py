@@ -1,4 +1,4 @@
-"""Attention."""
+"""Conformance of attentions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What surrounds a part of a model under test, and the properties that all parts share."""
+"""Build a component under test with its host, and check properties all model parts share."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from zoo.testing.compare import (
     differing,
     disturbed,
     not_finite,
-    other_luck,
     parameters,
+    reseed_all,
     short,
 )
 
@@ -30,7 +30,7 @@ LEADS = ((), (3,), (2, 5), (2, 4, 5))
 
 
 def named(kind: str, name: str) -> Component:
-    """A registered component, to stand beside the one under test."""
+    """A registered component, to use with the one under test."""
     return find_component(registry(), kind, name, {})
 
 
@@ -89,7 +89,7 @@ class Bench:
             yield from not_finite(f"gradients on {what} input", gradients)
 
     def tokens_alone(self, component: Component) -> Complaints:
-        """What becomes of a token depends on that token alone."""
+        """Each token's output depends on that token alone."""
         part = self.precise(component)
         x = self.input(part)
         whole = self.run(part, x)
@@ -124,7 +124,7 @@ class Bench:
         """First weights are drawn from torch's global generator and from nothing else."""
         made = []
         for luck in (1, 2):
-            other_luck(luck)
+            reseed_all(luck)
             with seeded(0, "under-test"):
                 made.append(parameters(self.make(component)))
         for name, parameter in made[0].items():
@@ -172,7 +172,7 @@ def no_module(part: Any) -> Complaints:
 
 
 def unfit_sums(part: Any, returned: Any) -> Complaints:
-    """What the host couldn't use of what a block part returned beside its output."""
+    """Auxiliary outputs of a part that the host can't use."""
     out = as_out(returned)
     for name, loss in out.losses.items():
         if loss.ndim != 0:

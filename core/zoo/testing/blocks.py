@@ -1,4 +1,4 @@
-"""Blocks."""
+"""Conformance of blocks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Saying in a line how two results differ."""
+"""Describe in one line how two results differ."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def disturbed(part: Any) -> Any:
     return part
 
 
-def other_luck(seed: int) -> None:
+def reseed_all(seed: int) -> None:
     """Puts every global generator into another state."""
     torch.manual_seed(seed)
     random.seed(seed)

@@ -1,4 +1,4 @@
-"""Corpora."""
+"""Conformance of corpora."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any
 
 from zoo.catalog.component import Component
-from zoo.testing.compare import Complaints, luck, other_luck
+from zoo.testing.compare import Complaints, luck, reseed_all
 
 SPLITS = ("train", "valid")
 MOST_DOCUMENTS = 300
@@ -52,7 +52,7 @@ def reading_repeats(component: Component) -> Complaints:
     for split in SPLITS:
         readings = []
         for number, reader in enumerate((corpus, component())):
-            other_luck(number)
+            reseed_all(number)
             readings.append(beginning(reader.documents(split)))
         if readings[0] != readings[1]:
             yield f"{split}: two readers see different documents"

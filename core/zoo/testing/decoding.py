@@ -1,4 +1,4 @@
-"""Whether a model that decodes with a cache says what a full forward says."""
+"""Compare cached decoding with a full forward."""
 
 from __future__ import annotations
 

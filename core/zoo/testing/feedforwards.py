@@ -1,4 +1,4 @@
-"""Feed-forward parts."""
+"""Conformance of feed-forward parts."""
 
 from __future__ import annotations
 

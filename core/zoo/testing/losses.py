@@ -1,4 +1,4 @@
-"""Losses."""
+"""Conformance of losses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Norms."""
+"""Conformance of norms."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Observers."""
+"""Conformance of observers."""
 
 from __future__ import annotations
 

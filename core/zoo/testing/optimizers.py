@@ -1,4 +1,4 @@
-"""Optimizers."""
+"""Conformance of optimizers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Positional encodings."""
+"""Conformance of positional encodings."""
 
 from __future__ import annotations
 

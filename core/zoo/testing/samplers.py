@@ -1,4 +1,4 @@
-"""Samplers."""
+"""Conformance of samplers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from zoo.catalog.component import Component
 from zoo.testing.accelerator import DEVICE, Accelerator, elsewhere
-from zoo.testing.compare import Complaints, differing, other_luck
+from zoo.testing.compare import Complaints, differing, reseed_all
 
 VOCAB = 20
 PROMPT = torch.tensor([[-1, -1, 5, 6], [0, 1, 6, 7], [-1, 7, 7, 7]])
@@ -100,7 +100,7 @@ def draws_nothing(component: Component) -> Complaints:
     steps = [logits() for _ in range(STEPS)]
     results = []
     for luck in (1, 2):
-        other_luck(luck)
+        reseed_all(luck)
         results.append(sampled(component(), steps))
     yield from differing("two calls with the same logits", results[0], results[1], 0)
 

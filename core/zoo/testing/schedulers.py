@@ -1,11 +1,11 @@
-"""Schedulers."""
+"""Conformance of schedulers."""
 
 from __future__ import annotations
 
 import math
 
 from zoo.catalog.component import Component
-from zoo.testing.compare import Complaints, other_luck
+from zoo.testing.compare import Complaints, reseed_all
 
 TOTAL = 10_000
 
@@ -22,7 +22,7 @@ def pure(component: Component) -> Complaints:
     first, second = component(TOTAL), component(TOTAL)
     steps = range(0, 2 * TOTAL, 7)
     asked = {step: first(step) for step in steps}
-    other_luck(1)
+    reseed_all(1)
     for step in reversed(steps):
         for scheduler, which in ((first, "asked again"), (second, "another")):
             if (seen := scheduler(step)) != asked[step]:

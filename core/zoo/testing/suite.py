@@ -1,4 +1,4 @@
-"""Running a kind's properties on a component."""
+"""Run the conformance suite of a kind on a component."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def name_of(holds: Property) -> str:
 
 
 def component_of(kind: str, factory: Callable[..., Any], options: Mapping[str, Any]) -> Component:
-    """The component as a recipe would resolve it, beside everything that is registered."""
+    """The component as a recipe would resolve it."""
     mine = Registrar("under-test", "")
     mine.add(kind, "under-test", factory)
     everything = Registry()

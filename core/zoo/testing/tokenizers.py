@@ -1,4 +1,4 @@
-"""Tokenizers."""
+"""Conformance of tokenizers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A step, an evaluation, the loop, and how a run starts or goes on.
+"""Training step, evaluation, loop, and starting or resuming a run.
 
 May import: console, errors, contracts, storage, catalog, parallel, compute, model, recipe,
 data, run_files.

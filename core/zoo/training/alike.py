@@ -1,4 +1,4 @@
-"""What all ranks must have in common: it is compared before they train together.
+"""Check that all ranks have the same recipe, code, data and weights before training.
 
 Ranks that were started with other recipes, code or weights would train on all the same, and give a
 model that nobody asked for.
@@ -15,7 +15,7 @@ import torch
 from zoo.catalog.sources import digest_of_module
 from zoo.catalog.version import zoo_version
 from zoo.errors import ZooError
-from zoo.parallel.group import Group, naming_the_lost
+from zoo.parallel.group import Group, translate_peer_errors
 
 if TYPE_CHECKING:
     from zoo.recipe.recipe import Recipe
@@ -68,7 +68,7 @@ def check_ready_alike(group: Group, trainer: Trainer) -> None:
 
 def check_alike(group: Group, facts: Mapping[str, Any]) -> None:
     """Raises ZooError on every rank unless all have the same facts."""
-    with naming_the_lost():
+    with translate_peer_errors():
         each = group.from_all(dict(facts))
     if told := differences(each):
         more = f" (and {len(told) - MOST_TOLD} more)" if len(told) > MOST_TOLD else ""

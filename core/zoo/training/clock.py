@@ -1,4 +1,4 @@
-"""How long training took."""
+"""Measure training time without evaluation and saving."""
 
 from __future__ import annotations
 

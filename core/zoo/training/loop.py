@@ -1,4 +1,4 @@
-"""One stretch of a run: the loop, its records, and what it writes."""
+"""The training loop: steps, evaluations, records, checkpoints."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from zoo.console.shell import quoted
 from zoo.contracts import RunInfo
 from zoo.contracts.run_folder import CHECKPOINTS, RECIPE, RESOLVED, RUN_INFO, SUMMARY
 from zoo.errors import ZooError
-from zoo.parallel.group import naming_the_lost
+from zoo.parallel.group import translate_peer_errors
 from zoo.parallel.interrupts import Interrupted, Interrupts
 from zoo.run_files import checkpoint
 from zoo.run_files.kept_recipe import digests, digests_at_the_start, told_of_edits
-from zoo.run_files.metrics import speakable, table_in
+from zoo.run_files.metrics import jsonable, table_in
 from zoo.run_files.metrics_writer import MetricsWriter
 from zoo.run_files.saved import SavedRun, open_saved
 from zoo.run_files.train_state import TrainState
@@ -93,7 +93,7 @@ class Session:
         self.observers = [*written, *(make(self.info) for make in makers)]
 
     def loop(self, interrupts: Interrupts) -> None:
-        """Trains until the run is done or a signal asks to stop, and tells how it came out."""
+        """Train until the run is done or a signal asks to stop; report the outcome."""
         if self.first:
             self.write_metadata()
             self.write_summary(self.summary("running"))
@@ -103,7 +103,7 @@ class Session:
             self.tell_how_it_ended("failed", str(error))
             raise
         try:
-            with naming_the_lost():
+            with translate_peer_errors():
                 self.train(interrupts)
         except Interrupted as stopped:
             self.ended("interrupted")
@@ -132,7 +132,7 @@ class Session:
             raise Interrupted(interrupts.pending or signal.SIGTERM)
 
     def ended(self, state: str, reason: str = "") -> None:
-        """Tells the observers, and whoever looks at the folder, how it came out."""
+        """Report the outcome to the observers and in the run's folder."""
         if state != "finished" and self.lost():
             return
         summary = self.tell_how_it_ended(state, reason)
@@ -140,7 +140,7 @@ class Session:
         self.notify("run_ended", summary, told=state == "finished")
 
     def tell_how_it_ended(self, state: str, reason: str = "") -> dict[str, Any]:
-        """Writes summary.json, as far as the disk lets it, and returns what stands there."""
+        """Write summary.json if the disk allows, and return its contents."""
         summary = self.summary(state)
         if reason:
             summary["reason"] = reason
@@ -172,7 +172,7 @@ class Session:
         return bool(interrupts.pending)
 
     def how_to_resume(self) -> str:
-        """What to say after an interrupt: from which step the run can go on, and how."""
+        """The message after an interrupt: the step and the command that resumes."""
         saved = checkpoint.all_in(self.dir / CHECKPOINTS)
         if not saved:
             return f"{self.dir} has no checkpoint yet"
@@ -362,7 +362,7 @@ class Session:
     def write_summary(self, summary: dict[str, Any]) -> None:
         self.check_folder()
         path = self.dir / SUMMARY
-        told = (json.dumps(speakable(summary), indent=2) + "\n").encode()
+        told = (json.dumps(jsonable(summary), indent=2) + "\n").encode()
         try:
             write_atomically(path, told)
         except OSError as error:

@@ -1,4 +1,4 @@
-"""Training what a recipe describes, from its text to a run on disk."""
+"""Start or resume a run: group, data, trainer, folder, loop."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from zoo.training.trainer import Trainer
 
 
 def start(recipe: Recipe, *, out: Path | None = None, resumed: SavedRun | None = None) -> SavedRun:
-    """Trains a recipe in a new run, or goes on with one that was opened, to the end.
+    """Train a recipe in a new run, or resume an opened one, to the end.
 
     Raises:
         ZooError: what the recipe asks for can't be had here, or the loss is no longer finite.
@@ -114,7 +114,7 @@ def trainer_for(
     precision: str,
     compiled: bool | None = None,
 ) -> Trainer:
-    """A trainer, compiled if the recipe and this machine say so, or as an earlier one was."""
+    """Make a trainer, compiled if the recipe and machine say so, or as before if resumed."""
     trainer = Trainer(recipe, tokens, group, device, precision)
     setting = recipe.train.compile
     begun = compiled is not None
@@ -127,7 +127,7 @@ def trainer_for(
 
 
 def can_compile(group: Group, device: torch.device, *, begun: bool) -> bool:
-    """Whether every process has a compiler; else says so. Every rank must ask.
+    """Whether every process has a compiler; report it if not. Every rank must call it.
 
     A run that had ``begun`` with compiled code goes on without.
     """
@@ -153,7 +153,7 @@ def _prepare(recipe: Recipe, group: Group, resumed: SavedRun | None) -> TokenDat
 
 
 def saved_by_launch(group: Group, out: Path | None) -> Path | None:
-    """The run that an earlier attempt of this launch has saved, so that all go on with it."""
+    """The run that an earlier attempt of this launch saved, to resume on all ranks."""
     begun = run_of_launch(group.launch, out) if group.is_first else None
     saved = begun is not None and checkpoint.all_in(begun / CHECKPOINTS)
     found: Path | None = group.from_first(begun if saved else None)
@@ -163,7 +163,7 @@ def saved_by_launch(group: Group, out: Path | None) -> Path | None:
 def claimed_run_dir(
     recipe_name: str, out: Path | None, launch: str | None, held: ExitStack
 ) -> Lock:
-    """The lock of a new run's folder, to which nobody else writes while ``held`` isn't closed."""
+    """Create and lock a new run's folder; ``held`` releases the lock."""
     if (begun := run_of_launch(launch, out)) is not None:  # and there is no checkpoint yet
         return held.enter_context(only_this(begun / LOCK, str(begun)))
     run_dir = new_run_dir(recipe_name, out)

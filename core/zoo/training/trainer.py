@@ -1,4 +1,4 @@
-"""One model in training: a step, an evaluation, and the state that a checkpoint needs."""
+"""One training step, one evaluation, and the state that a checkpoint stores."""
 
 from __future__ import annotations
 

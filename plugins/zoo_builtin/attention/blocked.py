@@ -1,4 +1,4 @@
-"""Causal attention as products of blocks, for compiled training on a CPU.
+"""Causal attention in blocks of queries, for compiled training on a CPU.
 
 There, torch's fused kernel needs several times as long for its backward as the products in it.
 """

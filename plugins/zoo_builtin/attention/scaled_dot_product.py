@@ -1,4 +1,4 @@
-"""Scaled dot-product attention: the formula, for reading, and the same on torch's fused kernel."""
+"""Scaled dot-product attention: the formula, and torch's fused kernel."""
 
 from __future__ import annotations
 

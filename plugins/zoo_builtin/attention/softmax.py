@@ -1,4 +1,4 @@
-"""Softmax attention over all earlier tokens, or over a window of them."""
+"""Softmax attention, full and with a sliding window."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all blocks share: what becomes of a part's output before it joins the residual stream."""
+"""Shared by all blocks: scale, LayerScale, dropout and stochastic depth of a branch."""
 
 from __future__ import annotations
 

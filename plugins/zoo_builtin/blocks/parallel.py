@@ -1,4 +1,4 @@
-"""A block whose two parts see the same input."""
+"""The parallel block: attention and feed-forward see the same input."""
 
 from __future__ import annotations
 

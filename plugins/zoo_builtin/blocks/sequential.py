@@ -1,4 +1,4 @@
-"""Blocks whose feed-forward part comes after attention; they differ in where their norms stand."""
+"""Sequential blocks, which differ in the placement of their norms."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Corpora: where the text comes from."""
+"""Corpora: sources of text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fetches a file over HTTP: resumed where it broke off, verified, and only then given its name."""
+"""Download a file over HTTP: resumable, verified, renamed when complete."""
 
 from __future__ import annotations
 
@@ -246,7 +246,7 @@ def _content_range(response: http.client.HTTPResponse) -> tuple[int, int | None]
 
 @contextmanager
 def _network(url: str) -> Iterator[None]:
-    """Whatever the network raises becomes UnreachableError, with the reason in words."""
+    """Convert any network error to UnreachableError."""
     try:
         yield
     except urllib.error.HTTPError as error:
@@ -290,7 +290,7 @@ def _opened(partial: Lock) -> Iterator[BinaryIO]:
 
 
 def _leftover(path: Path, tag: str) -> Lock | None:
-    """The largest partial file of this version that nobody holds, now locked."""
+    """The largest unlocked partial file of this version, now locked."""
     found = [file for file in _partial_files(path) if file.name.startswith(f"{path.name}.{tag}.")]
     for file in sorted(found, key=_size, reverse=True):
         if (lock := _take_leftover(file)) is not None:
@@ -319,7 +319,7 @@ def _new(path: Path, tag: str) -> Lock:
 
 
 def _remove_leftovers(path: Path) -> None:
-    """Removes the partial files that nobody holds."""
+    """Remove the unlocked partial files."""
     for file in _partial_files(path):
         if (lock := _take_leftover(file)) is not None:
             lock.remove()

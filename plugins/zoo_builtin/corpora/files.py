@@ -1,4 +1,4 @@
-"""Which files are meant: by name, by folder or by pattern, each once, and what is left out."""
+"""Resolve file names, folders and patterns to text files, each once."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Found:
 
 
 def find_files(paths: list[Path], but: Iterable[Path] = ()) -> Found:
-    """The files that paths, patterns and folders stand for, each once whatever its names are.
+    """Expand paths, patterns and folders to files, each once.
 
     Those among ``but``, under whatever name, are left out.
 

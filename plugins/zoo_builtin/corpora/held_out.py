@@ -1,4 +1,4 @@
-"""What of a text is held out for validation: whole documents by chance, of long ones the end."""
+"""Split text into training and validation: whole documents, or the end of long ones."""
 
 from __future__ import annotations
 

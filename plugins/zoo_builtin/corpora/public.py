@@ -1,4 +1,4 @@
-"""Public data sets, downloaded when they are first read and kept in the cache folder."""
+"""Public data sets, downloaded at first use and cached."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ class PublicCorpus:
 
     @cached_property
     def _stand_in(self) -> Corpus | None:
-        """What is read instead; None once the files are there."""
+        """The offline corpus read instead; None once the files are there."""
         try:
             self._fetch()
         except UnreachableError as error:

@@ -1,4 +1,4 @@
-"""Documents out of files, as a stream: a file of any size takes a few hundred kilobytes."""
+"""Stream documents from files of any size in a few hundred kilobytes of memory."""
 
 from __future__ import annotations
 

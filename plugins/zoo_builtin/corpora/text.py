@@ -1,4 +1,4 @@
-"""Text of one's own."""
+"""The corpus of local text files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Feed-forward parts: what a block does to each token alone."""
+"""Feed-forward parts: the per-token transformation of a block."""
 
 from __future__ import annotations
 

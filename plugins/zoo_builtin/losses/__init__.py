@@ -1,4 +1,4 @@
-"""Losses: what training minimises."""
+"""Losses: the training objectives."""
 
 from __future__ import annotations
 

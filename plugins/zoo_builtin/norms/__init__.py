@@ -1,4 +1,4 @@
-"""Norms: each position's vector brought to a common scale. (…, dim) -> (…, dim)."""
+"""Norms over the last dimension. (…, dim) -> (…, dim)."""
 
 from __future__ import annotations
 

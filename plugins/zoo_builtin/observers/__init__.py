@@ -1,4 +1,4 @@
-"""Observers: what is shown and written of a run while it goes."""
+"""Observers: display and record a run."""
 
 from __future__ import annotations
 

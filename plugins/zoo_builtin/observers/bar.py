@@ -1,4 +1,4 @@
-"""The progress bar of a run, for terminals that can draw over a line."""
+"""The progress bar of a run, for terminals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a user sees while a run goes, on standard error."""
+"""Report a run's progress on standard error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A name that recipes of zoo 0.1.0 hold."""
+"""The observer ``jsonl`` of zoo 0.1.0's recipes, which does nothing any more."""
 
 from __future__ import annotations
 

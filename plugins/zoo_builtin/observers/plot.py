@@ -1,4 +1,4 @@
-"""Pictures of a run: its losses and its learning rate."""
+"""Plot a run's losses and learning rate."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run in TensorBoard."""
+"""Write a run's metrics for TensorBoard."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Optimizers: from gradients to updates, a whole list of parameters at a time.
+"""Element-wise optimizers with foreach updates.
 
 Every update is a handful of ``torch._foreach_*`` calls over all parameters of a group, which on a
 GPU are a few kernels in place of a few per tensor. Parameters whose gradient is None are skipped

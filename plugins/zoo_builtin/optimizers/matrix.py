@@ -1,4 +1,4 @@
-"""Muon: the momentum of a matrix, orthogonalised, as its update."""
+"""Muon: orthogonalised momentum as the update of a matrix."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Positional encodings: how tokens learn where they stand.
+"""Positional encodings, applied to embeddings, queries and keys, or attention scores.
 
 Each says in ``acts_on`` what it changes: the embeddings, queries and keys, or the scores. Positions
 come as integers (B|1, T), −1 for padding, whose results are finite and never seen.

@@ -1,4 +1,4 @@
-"""Tokenizers: byte-pair encoding, a unigram model, plain bytes, plain characters."""
+"""Tokenizers: byte-pair encoding, unigram, bytes, characters."""
 
 from __future__ import annotations
 

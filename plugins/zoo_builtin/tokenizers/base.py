@@ -1,4 +1,4 @@
-"""What the tokenizers share: a table of tokens, special tokens, streams of text, one JSON file."""
+"""Base of all tokenizers: vocabulary, special tokens, streaming, the JSON file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Byte-pair encoding, fast: kernels compiled by numba, in threads."""
+"""Fast byte-pair encoding: numba kernels run in threads."""
 
 from __future__ import annotations
 

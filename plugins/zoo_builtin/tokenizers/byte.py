@@ -1,4 +1,4 @@
-"""Bytes as tokens."""
+"""The byte tokenizer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the fast and the readable byte-pair encoding share: options, tables, files."""
+"""Base of the fast and the reference byte-pair encoding: options, tables, files."""
 
 from __future__ import annotations
 

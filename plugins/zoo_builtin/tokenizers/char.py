@@ -1,4 +1,4 @@
-"""Characters as tokens."""
+"""The character tokenizer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How often each pre-token of a text occurs; memory grows with the distinct ones only."""
+"""Count the pre-tokens of a text; memory grows with the distinct ones only."""
 
 from __future__ import annotations
 

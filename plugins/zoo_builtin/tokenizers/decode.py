@@ -1,4 +1,4 @@
-"""Ids to text: the bytes of each token, copied end to end."""
+"""Decode ids to bytes."""
 
 from __future__ import annotations
 

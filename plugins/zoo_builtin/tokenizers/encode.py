@@ -1,4 +1,4 @@
-"""Text to ids: pre-tokens are looked up among those seen before, and merged if they are new."""
+"""Encode text to ids: look up known pre-tokens in a cache, merge new ones."""
 
 from __future__ import annotations
 

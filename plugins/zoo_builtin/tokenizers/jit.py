@@ -1,4 +1,4 @@
-"""Python compiled to machine code by numba: at first use, and then kept on disk.
+"""Compile functions with numba at first use and cache the machine code on disk.
 
 Modules that define kernels are imported only when a tokenizer needs them, since numba takes a
 moment to import.

@@ -1,4 +1,4 @@
-"""Learning merges from counted pre-tokens: a queue of pairs whose counts are put right when due.
+"""Learn BPE merges from pre-token counts with a lazily updated priority queue.
 
 Counts of pairs only fall after the merge that made the pair, so that the queue may hold counts
 that are too high: a pair that comes up is counted again at the places where it was seen, and goes

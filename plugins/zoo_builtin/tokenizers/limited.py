@@ -1,4 +1,4 @@
-"""JSON from anywhere, read within limits, and errors that say where."""
+"""Parse untrusted JSON within limits, with errors that name the location."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class FileError(ValueError):
 
 @contextmanager
 def naming(path: Path) -> Iterator[None]:
-    """Puts a file's name before what is wrong with it, if none is there. Raises FileError."""
+    """Prefix errors with the file's name. Raises FileError."""
     try:
         yield
     except FileError:
@@ -64,7 +64,7 @@ def as_text(data: bytes) -> str:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object, no key of which is there twice. Raises ValueError."""
+    """Parse a JSON object with unique keys. Raises ValueError."""
     data = read_bytes(path)
     if sum(map(data.count, (b",", b"[", b"{"))) > MOST_VALUES:
         raise ValueError(f"more than {MOST_VALUES:,} values, so no vocabulary")
@@ -103,7 +103,7 @@ def refuse(name: str) -> NoReturn:
 
 
 def field(data: Mapping[str, Any], key: str, kind: type[T], inside: str = "") -> T:
-    """A value of JSON, if it is there and has the right type. Raises ValueError."""
+    """A field of a JSON object with the right type, if present. Raises ValueError."""
     value = data.get(key)
     if type(value) is not kind:
         raise ValueError(f"{inside}{key} must be {TYPES[kind]}, not {shown(value)}")

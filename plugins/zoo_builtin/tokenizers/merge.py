@@ -1,4 +1,4 @@
-"""Merging the bytes of one pre-token: a small table for short ones, windows over long ones.
+"""Apply BPE merges to one pre-token.
 
 All merge the pair of the lowest rank first, of equal ones the leftmost, until none is left.
 """

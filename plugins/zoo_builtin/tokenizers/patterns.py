@@ -1,4 +1,4 @@
-"""How text is cut, before all else, into pre-tokens, which no token crosses."""
+"""Pre-tokenizer patterns; no token crosses a pre-token boundary."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def compiled(pattern: str) -> regex.Pattern[str]:
 
 
 def splitter(pattern: str) -> Callable[[str], list[str]]:
-    """Text -> its pre-tokens, whole: what the expression leaves out stands between them."""
+    """A function that splits text into pre-tokens, including text between matches."""
     find = compiled(pattern).finditer
 
     def split(text: str) -> list[str]:

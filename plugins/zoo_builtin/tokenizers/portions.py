@@ -1,4 +1,4 @@
-"""Work for threads: text in portions, what is made of them in order."""
+"""Split text into portions for threads and collect the results in order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which pair of tokens is merged next: a queue of pairs, the most frequent first."""
+"""A priority queue of token pairs, the most frequent first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Byte-pair encoding as one would explain it: the yardstick for the fast one in ``bpe``."""
+"""Byte-pair encoding in plain Python, the reference for the fast one."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def learn_merges(
     max_token_bytes: int | None = None,
     tie: Tie = "lexical",
 ) -> Iterator[Merge]:
-    """Merges in the order in which they are learnt, until there is nothing left to merge.
+    """Yield merges in the order learnt, until no pair is left.
 
     ``counts`` says how often each pre-token occurs. The next merge is always the most frequent
     pair of neighbours; ``tie`` decides between equals, see BytePairs.

@@ -1,4 +1,4 @@
-"""Pre-tokens found in UTF-8 bytes, a character at a time, or eight letters at a time where ASCII.
+"""Scan UTF-8 bytes for pre-tokens, eight ASCII letters at a time.
 
 The functions here say for five patterns what ``patterns.PATTERNS`` says as regular expressions.
 All take ``data`` (uint8, with at least PADDING bytes of 0 behind its end) and return a position.

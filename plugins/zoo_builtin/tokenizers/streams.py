@@ -1,4 +1,4 @@
-"""Text in pieces: documents and files of any size become byte strings, tokenised one by one.
+"""Stream documents and files of any size as byte strings to tokenise.
 
 All text is UTF-8 here, as bytes. Bytes that are not UTF-8 are kept; where a piece must become a
 ``str`` they travel as lone surrogates (Python's "surrogateescape"). A lone surrogate that was in a

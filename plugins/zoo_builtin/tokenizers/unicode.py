@@ -1,4 +1,4 @@
-"""Which code points are letters, marks, numbers, white space, after the ``regex`` package."""
+"""Tables of Unicode letters, marks, numbers and white space, from the ``regex`` package."""
 
 from __future__ import annotations
 

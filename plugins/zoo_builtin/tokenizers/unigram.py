@@ -1,4 +1,4 @@
-"""A unigram language model of pieces of text."""
+"""The unigram tokenizer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The compiled loops of the unigram model: a trie of pieces, and sums over segmentations.
+"""numba kernels of the unigram model: a trie, and sums over segmentations.
 
 Texts, and pieces likewise, lie end to end in one uint8 array; ``ends`` (n,) int64 says where each
 one ends. A segmentation of a text is a path from its start to its end along edges that are pieces.

@@ -1,4 +1,4 @@
-"""The unigram model: pieces, their probabilities, and what follows for texts."""
+"""The unigram model: pieces with probabilities; the best segmentation and expected counts."""
 
 from __future__ import annotations
 

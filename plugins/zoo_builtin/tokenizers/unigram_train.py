@@ -1,4 +1,4 @@
-"""Learning the pieces of a unigram model (Kudo 2018, arXiv:1804.10959) from counted pre-tokens."""
+"""Train a unigram model (Kudo 2018, arXiv:1804.10959) from pre-token counts."""
 
 from __future__ import annotations
 

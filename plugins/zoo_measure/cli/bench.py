@@ -157,7 +157,7 @@ def as_text(report: Report) -> str:
 
 
 def of_products(report: Report) -> str:
-    """How near the products of training come to the fastest that was seen."""
+    """The share of the fastest matmul rate that training reaches."""
     rate = f"{short(report.product_rate)}FLOP/s of the fastest square product here"
     if report.flops_per_s > report.product_rate:
         return f"more than the {rate}, so the machine was busier when that was timed: run it again"

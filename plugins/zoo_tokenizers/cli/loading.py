@@ -1,4 +1,4 @@
-"""What the commands share: which tokenizer, which text, and how both are refused."""
+"""Shared by the commands: load the tokenizer and the text, with errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How tokens are written for people: nothing invisible, nothing that isn't UTF-8."""
+"""Print tokens readably: visible spaces, escaped bytes."""
 
 from __future__ import annotations
 

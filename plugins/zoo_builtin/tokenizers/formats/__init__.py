@@ -1,4 +1,4 @@
-"""Byte-level BPE in the files of other programs: with the same ids as theirs, or not at all."""
+"""Read and write other programs' byte-level BPE files with identical ids, or refuse."""
 
 from __future__ import annotations
 

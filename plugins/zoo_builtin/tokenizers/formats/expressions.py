@@ -1,4 +1,4 @@
-"""How other programs write the patterns that we know by name, and what means the same elsewhere."""
+"""Recognise the pre-tokenizer patterns of other programs."""
 
 from __future__ import annotations
 

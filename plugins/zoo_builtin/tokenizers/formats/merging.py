@@ -1,4 +1,4 @@
-"""Lists of merges for tables of ranks.
+"""Derive merges from a table of ranks.
 
 tiktoken has no merges: neighbours merge where their joined bytes are a token, the lowest rank
 first. Any such table has a list of merges that does the same. Take the bytes of a token t and merge

@@ -1,4 +1,4 @@
-"""tiktoken's rank file: on each line a token in base64, a space and its id."""
+"""tiktoken's rank file: per line a base64 token, a space and its id."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the readers of other programs' files share: a vocabulary, bytes as text, located errors."""
+"""Shared by the readers: vocabulary, byte alphabet, errors with locations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""GPT-2's two files: ``vocab.json``, token -> id, and ``merges.txt``, a merge a line."""
+"""GPT-2's ``vocab.json`` (token -> id) and ``merges.txt`` (one merge per line)."""
 
 from __future__ import annotations
 
