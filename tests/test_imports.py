@@ -14,15 +14,25 @@ CORE, PLUGINS = ROOT / "core", ROOT / "plugins"
 TOP = {"__init__", "__main__", "errors"}
 
 ALLOWED: dict[str, set[str]] = {
+    "overrides": set(),
     "console": set(),
     "errors": {"console"},
     "contracts": set(),
     "storage": {"console", "errors"},
     "catalog": {"console", "contracts", "errors", "storage"},
-    "parallel": {"errors"},
-    "compute": {"console", "errors", "parallel", "storage"},
+    "parallel": {"errors", "overrides"},
+    "compute": {"console", "errors", "overrides", "parallel", "storage"},
     "model": {"contracts"},
-    "recipe": {"catalog", "compute", "console", "contracts", "errors", "model", "storage"},
+    "recipe": {
+        "catalog",
+        "compute",
+        "console",
+        "contracts",
+        "errors",
+        "model",
+        "overrides",
+        "storage",
+    },
     "data": {"catalog", "compute", "console", "contracts", "errors", "recipe", "storage"},
     "run_files": {"catalog", "console", "contracts", "errors", "model", "recipe", "storage"},
     "training": {
@@ -33,12 +43,13 @@ ALLOWED: dict[str, set[str]] = {
         "data",
         "errors",
         "model",
+        "overrides",
         "parallel",
         "recipe",
         "run_files",
         "storage",
     },
-    "generation": {"catalog", "contracts", "errors", "model", "storage"},
+    "generation": {"catalog", "contracts", "errors", "model", "overrides", "storage"},
     "authoring": {"compute", "console", "data", "errors", "model", "run_files", "storage"},
     "api": {
         "catalog",

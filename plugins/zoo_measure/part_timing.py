@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from zoo.compute.compiling import as_written, compiled, compiling
+from zoo.compute.compiling import compiled, compiling
 from zoo.compute.device import autocast
+from zoo.overrides import uncompiled
 from zoo_measure.flops import synchronize
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def time_parts(trainer: Trainer, progress: Progress) -> list[Part]:
     Parts are told apart by what they are and in which place; what a plug-in's part is called makes
     no difference. Where the blocks are compiled, each part is compiled by itself.
     """
-    with as_written(trainer.model), compiling(trainer.compiled):
+    with uncompiled(trainer.model.modules()), compiling(trainer.compiled):
         parts = capture(trainer)
         for part in parts:
             part.call = compiled(part.call)

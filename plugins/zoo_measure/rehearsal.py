@@ -13,8 +13,9 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from zoo.compute.device import autocast
 from zoo.model.param_groups import named_params
+from zoo.overrides import optimizers_without_compiler
 from zoo.parallel.clip import clip_grad_norm_
-from zoo.recipe.dry_run import no_compiler, unchanged_randomness
+from zoo.recipe.dry_run import unchanged_randomness
 from zoo_measure.flops import Flops
 from zoo_measure.memory import LiveBytes
 
@@ -92,7 +93,7 @@ def rehearse_without_values(
     recipe: Recipe, vocab_size: int, rows: int, device: torch.device, precision: str
 ) -> Rehearsal | None:
     """``rehearse`` that never takes memory; None where a part needs values."""
-    with no_compiler(), unchanged_randomness():
+    with optimizers_without_compiler(), unchanged_randomness():
         with torch.device("meta"):
             model = recipe.model(vocab_size, recipe.train.seed)
         try:

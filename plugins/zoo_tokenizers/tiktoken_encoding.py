@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
 
 from zoo.errors import ZooError, did_you_mean
+from zoo.overrides import tiktoken_offline
+from zoo.storage.offline import offline
 
 PREFIX = "tiktoken:"
 LONGEST_REASON = 100  # characters
@@ -78,7 +79,7 @@ def load_tiktoken(name: str) -> TiktokenEncoding:
     if name not in known:
         raise ZooError(f"{PREFIX}{name}: no such encoding{did_you_mean(name, known)}")
     try:
-        with without_internet():
+        with tiktoken_offline() if offline() else nullcontext():
             return TiktokenEncoding(tiktoken.get_encoding(name))
     except Exception as error:  # whatever its way of fetching raises
         reason = (str(error).splitlines() or [""])[0]
@@ -88,20 +89,3 @@ def load_tiktoken(name: str) -> TiktokenEncoding:
             f"{PREFIX}{name}: its data can't be had ({reason}); tiktoken keeps what it has "
             "fetched once in the folder that TIKTOKEN_CACHE_DIR names"
         ) from error
-
-
-@contextmanager
-def without_internet() -> Iterator[None]:
-    """Where ZOO_OFFLINE is set, lets tiktoken use only what it has fetched before."""
-    import tiktoken.load
-
-    def refuse(blobpath: str) -> bytes:
-        raise OSError(f"{blobpath}: ZOO_OFFLINE is set")
-
-    fetch = tiktoken.load.read_file
-    if os.environ.get("ZOO_OFFLINE", "0") not in ("", "0"):
-        tiktoken.load.read_file = refuse
-    try:
-        yield
-    finally:
-        tiktoken.load.read_file = fetch

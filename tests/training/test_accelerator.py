@@ -66,6 +66,7 @@ CHANGES = [
     [
         *([change] for _, change in CHANGES),
         ['model.attention={name="full", kernel="reference", n_kv_heads=1, qk_norm="rmsnorm"}'],
+        ['model.block={name="pre_norm", layer_scale=0.1, dropout=0.1, stochastic_depth=0.2}'],
         ["model.tie_embeddings=true", "model.logit_cap=30.0", "model.logit_scale=0.5"],
     ],
     ids=lambda changes: changes[0],

@@ -26,9 +26,9 @@ from commands import (  # noqa: F401  (fixtures)
 import zoo
 from zoo.api.make import count_parameters
 from zoo.cli import main
-from zoo.compute.compiling import as_written
 from zoo.console.progress import track
 from zoo.data.prepare import find_prepared
+from zoo.overrides import uncompiled
 from zoo_measure import bench, plan
 from zoo_measure.bench import PHASES, Stopwatch, contender, tokens_to_time
 from zoo_measure.part_timing import POSITION_METHODS, capture, place, time_parts
@@ -155,7 +155,7 @@ def test_compiled_blocks_are_put_back(trainer: Any) -> None:
 
     for block in trainer.model.blocks:
         block._compiled_call_impl = compiled
-    with as_written(trainer.model):
+    with uncompiled(trainer.model.modules()):
         capture(trainer)
     assert all(block._compiled_call_impl is compiled for block in trainer.model.blocks)
 

@@ -30,6 +30,7 @@ Functions that a run compiles, and that run as written elsewhere::
 Files, of which no kill and no full disk leaves a half::
 
     write_atomically(cache_dir() / "mine" / "table.bin", data)
+    if not offline(): ...  # whether anything may be fetched
 
 What a person reads::
 
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
     from zoo.run_files.metrics import records_in
     from zoo.run_files.train_state import is_number
     from zoo.storage.lock import Lock, take
+    from zoo.storage.offline import offline
     from zoo.storage.paths import cache_dir, make_folder, sync_dir, write_atomically
     from zoo.storage.pictures import canvas, save
     from zoo.storage.text_formats import HEAD, MARK, refuse_other_formats, text_only
@@ -80,6 +82,7 @@ FROM = {
     "zoo.run_files.metrics": ("records_in",),
     "zoo.run_files.train_state": ("is_number",),
     "zoo.storage.lock": ("Lock", "take"),
+    "zoo.storage.offline": ("offline",),
     "zoo.storage.paths": ("cache_dir", "make_folder", "sync_dir", "write_atomically"),
     "zoo.storage.pictures": ("canvas", "save"),
     "zoo.storage.text_formats": ("HEAD", "MARK", "refuse_other_formats", "text_only"),
@@ -107,6 +110,7 @@ __all__ = [
     "key_value_cache",
     "make_folder",
     "of_any_size",
+    "offline",
     "on_one_line",
     "readable",
     "records_in",

@@ -1,4 +1,4 @@
 """Device, precision, threads and torch.compile, decided once per run.
 
-May import: console, errors, storage, parallel.
+May import: overrides, console, errors, storage, parallel.
 """

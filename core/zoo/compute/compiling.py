@@ -125,19 +125,6 @@ def remember_instructions() -> None:
 
 
 @contextmanager
-def as_written(model: nn.Module) -> Iterator[None]:
-    """Inside, compiled blocks run as they are written."""
-    calls = {module: call for module in model.modules() if (call := module._compiled_call_impl)}
-    for module in calls:
-        module._compiled_call_impl = None
-    try:
-        yield
-    finally:
-        for module, call in calls.items():
-            module._compiled_call_impl = call
-
-
-@contextmanager
 def compiling(active: bool) -> Iterator[None]:
     """Inside, functions marked with ``compiled`` are compiled if ``active``."""
     token = _active.set(active)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import os
 import sys
 from contextlib import AbstractContextManager, nullcontext, suppress
 
@@ -12,6 +11,7 @@ import torch
 from zoo.compute.compile_cache import COMPILED
 from zoo.compute.matmul_bench import ROUTES, cpu_products
 from zoo.errors import ZooError
+from zoo.overrides import environment_default
 from zoo.parallel.launcher import local_rank
 from zoo.storage.paths import cache_dir
 
@@ -125,7 +125,7 @@ def prepare_device(device: torch.device, products: str | None = None) -> None:
 
     To be called before torch's compiler is imported, which takes its cache folder from them.
     """
-    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache_dir() / COMPILED))
+    environment_default("TORCHINDUCTOR_CACHE_DIR", str(cache_dir() / COMPILED))
     if device.type == "cpu":
         torch.set_float32_matmul_precision(products or ROUTES[float32_route()])
         keep_freed_memory()

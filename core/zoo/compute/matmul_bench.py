@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import torch
 
+from zoo.overrides import environment
 from zoo.storage.lock import only_one
 from zoo.storage.paths import cache_dir, write_atomically
 
@@ -74,14 +75,8 @@ def products_in(kept: Path) -> dict[str, Product] | None:
 def measured_for_all() -> Iterator[None]:
     """Measures now, and has the processes that this one starts inside use it."""
     cpu_products()
-    before = os.environ.get(THREADS)
-    os.environ[THREADS] = str(torch.get_num_threads())
-    try:
+    with environment({THREADS: str(torch.get_num_threads())}):
         yield
-    finally:
-        del os.environ[THREADS]
-        if before is not None:
-            os.environ[THREADS] = before
 
 
 def machine(threads: int | str | None = None) -> str:

@@ -11,7 +11,6 @@ import hashlib
 import inspect
 import io
 import json
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stderr
 from dataclasses import dataclass, replace
@@ -32,6 +31,7 @@ from zoo.data.encode import (
 from zoo.data.shards import Tokens
 from zoo.errors import ZooError
 from zoo.storage.folders import whole_folder
+from zoo.storage.offline import without_network
 from zoo.storage.paths import cache_dir
 
 if TYPE_CHECKING:
@@ -99,10 +99,9 @@ def prepare(
 
 def find_prepared(recipe: Recipe) -> TokenData | None:
     """Find data that ``prepare`` made earlier for this recipe, without downloading anything."""
-    offline = os.environ.get("ZOO_OFFLINE")
-    os.environ["ZOO_OFFLINE"] = "1"
     try:
-        with redirect_stderr(io.StringIO()):  # that another text stands in matters to a run alone
+        # That another text stands in matters to a run alone.
+        with without_network(), redirect_stderr(io.StringIO()):
             corpus: Corpus = recipe.data.corpus()
             text = corpus.fingerprint()
         kept = cache_dir() / "tokenizers" / tokenizer_name(recipe.tokenizer, text)
@@ -112,11 +111,6 @@ def find_prepared(recipe: Recipe) -> TokenData | None:
         return open_prepared(found, recipe) if (found / META).exists() else None
     except (ZooError, ValueError, OSError):  # text that isn't there, or can't be had offline
         return None
-    finally:
-        if offline is None:
-            del os.environ["ZOO_OFFLINE"]
-        else:
-            os.environ["ZOO_OFFLINE"] = offline
 
 
 def tokens_dir(recipe: Recipe, text: str, tokenizer: Tokenizer) -> Path:

@@ -1,4 +1,4 @@
 """Generate text (prefill, decode, sample, stream) and score text.
 
-May import: errors, contracts, storage, catalog, model.
+May import: overrides, errors, contracts, storage, catalog, model.
 """

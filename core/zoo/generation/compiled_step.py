@@ -11,8 +11,7 @@ import hashlib
 import inspect
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +22,7 @@ from zoo.errors import ZooError
 from zoo.generation.weights import unpack
 from zoo.model.decoder import Decoder
 from zoo.model.kv_cache import DecodingState
+from zoo.overrides import environment
 from zoo.storage.folders import remove_folder, whole_folder
 from zoo.storage.paths import cache_dir
 
@@ -206,7 +206,7 @@ def compiled(model: Decoder, rows: int, scratch: Path) -> Path:
     unpack(model)
     program = traced(model, rows)
     check(model, rows, as_step(program))  # before it costs half a minute
-    with torch.no_grad(), intermediate_files_in(scratch):
+    with torch.no_grad(), environment({SCRATCH: str(scratch)}):
         from torch._inductor import aoti_compile_and_package  # which looks where files shall go
 
         package = aoti_compile_and_package(
@@ -228,20 +228,6 @@ def as_step(program: ExportedProgram) -> Stepping:
         return logits
 
     return step
-
-
-@contextmanager
-def intermediate_files_in(folder: Path) -> Iterator[None]:
-    """Where torch's compiler leaves what it makes on the way."""
-    before = os.environ.get(SCRATCH)
-    os.environ[SCRATCH] = str(folder)
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[SCRATCH]
-        else:
-            os.environ[SCRATCH] = before
 
 
 @torch.no_grad()

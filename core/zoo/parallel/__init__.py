@@ -1,4 +1,4 @@
 """Distributed training: launcher, process group, strategy, signals, watchdog, gradient clipping.
 
-May import: errors.
+May import: overrides, errors.
 """

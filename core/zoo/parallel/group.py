@@ -23,6 +23,7 @@ from torch.distributed.distributed_c10d import PrefixStore
 from torch.distributed.rendezvous import rendezvous
 
 from zoo.errors import ZooError
+from zoo.overrides import environment_default
 from zoo.parallel.current_folder import ZOO
 from zoo.parallel.interrupts import ending_at_once
 from zoo.parallel.launcher import NPROC, attempt, keeps_store, rank, world_size
@@ -205,9 +206,9 @@ def launch(n_processes: int, arguments: Sequence[str]) -> int:
     # What goes wrong, the processes say themselves.
     logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)
     # A step or a save is finished before the processes end, however long it takes.
-    os.environ.setdefault("TORCH_ELASTIC_SHUTDOWN_TIMEOUT", "3600")
+    environment_default("TORCH_ELASTIC_SHUTDOWN_TIMEOUT", "3600")
     threads = max(1, (os.cpu_count() or 1) // n_processes)
-    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
+    environment_default("OMP_NUM_THREADS", str(threads))
     with TemporaryDirectory(prefix="zoo-") as logs:  # torch makes a folder, and leaves it there
         config = LaunchConfig(
             min_nodes=1,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import inspect
 import random
 import tempfile
 import warnings
@@ -22,6 +21,7 @@ from zoo.compute.device import missing_here, no_device, unusable
 from zoo.contracts import UNKNOWN_VOCAB, Make, Observer, Param, RunInfo
 from zoo.errors import ZooError
 from zoo.model.param_groups import apply_rules, named_params
+from zoo.overrides import optimizers_without_compiler
 from zoo.recipe import stand_ins
 from zoo.recipe.first_pass import Made, first_flaw, lacks, told_of, unheard
 
@@ -92,7 +92,7 @@ def dry_run(
             except ValueError as error:
                 refuse(("params", i), str(error).removeprefix("params[0] "))
         if "optimizer" in right:
-            with torch.device("meta"), no_compiler(), noting_made() as optimizers:
+            with torch.device("meta"), optimizers_without_compiler(), noting_made() as optimizers:
                 make = right["optimizer"]
                 made = attempt(("optimizer",), lambda: make(params), sure=is_whole)
             right_kind = without_flaws(optimizers) and made is not None
@@ -192,21 +192,6 @@ def uncovered(made: Any, params: Sequence[Param]) -> str | None:
         if (times := covered[param.tensor]) != 1:
             return f"updates {param.name} {times} times a step instead of once"
     return None
-
-
-@contextmanager
-def no_compiler() -> Iterator[None]:
-    """Inside, making an optimizer doesn't import torch's compiler, which takes a second.
-
-    Torch excludes ``add_param_group`` from compilation, and needs the compiler to say so. Nothing
-    is compiled here, so the plain function does.
-    """
-    marked = torch.optim.Optimizer.add_param_group
-    torch.optim.Optimizer.add_param_group = inspect.unwrap(marked)  # type: ignore[method-assign]
-    try:
-        yield
-    finally:
-        torch.optim.Optimizer.add_param_group = marked  # type: ignore[method-assign]
 
 
 @contextmanager

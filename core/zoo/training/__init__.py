@@ -1,5 +1,5 @@
 """Training step, evaluation, loop, and starting or resuming a run.
 
-May import: console, errors, contracts, storage, catalog, parallel, compute, model, recipe,
-data, run_files.
+May import: overrides, console, errors, contracts, storage, catalog, parallel, compute, model,
+recipe, data, run_files.
 """

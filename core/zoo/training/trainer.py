@@ -13,13 +13,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from zoo.compute.compiling import as_written, compile_blocks, compiling
+from zoo.compute.compiling import compile_blocks, compiling
 from zoo.compute.device import autocast
 from zoo.data import batches as token_data
 from zoo.errors import ZooError
 from zoo.model.build import derived_seed
 from zoo.model.decoder import Decoder, Scored
 from zoo.model.param_groups import named_params
+from zoo.overrides import uncompiled
 from zoo.parallel.group import Group
 from zoo.parallel.strategy import strategy_for
 from zoo.run_files.optimizer_state import flatten_optimizers
@@ -296,7 +297,9 @@ class Trainer:
         return scored.parts["nll"], targets.numel(), float(n_bytes)
 
     def _score(self, model: nn.Module, ids: Tensor, targets: Tensor, compiled: bool) -> Scored:
-        blocks = as_written(self.model) if self.compiled and not compiled else nullcontext()
+        blocks = (
+            uncompiled(self.model.modules()) if self.compiled and not compiled else nullcontext()
+        )
         with blocks, compiling(compiled), autocast(self.device, self.precision):
             scored: Scored = model(ids, targets)
         return scored

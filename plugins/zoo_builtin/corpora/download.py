@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
-from zoo.authoring import Lock, ZooError, amount, make_folder, sync_dir, take, track
+from zoo.authoring import Lock, ZooError, amount, make_folder, offline, sync_dir, take, track
 
 CONNECT_SECONDS = 5.0  # in all, name resolution included
 ADDRESS_SECONDS = 2.0  # for one of a host's addresses, so that broken IPv6 leaves time for IPv4
@@ -145,7 +145,7 @@ def _body(url: str, remote: Remote, start: int, stop: int) -> Iterator[bytes]:
 
 def _ask(url: str) -> Remote:
     """What the server states about the file, asked for with a request for its first byte."""
-    if os.environ.get("ZOO_OFFLINE", "0") not in ("", "0"):
+    if offline():
         raise UnreachableError(f"{url}: ZOO_OFFLINE is set")
     with _network(url):
         _knock(url)
