@@ -8,33 +8,15 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeAlias
 
 from zoo.catalog.signature import Option, read_signature
 from zoo.catalog.sources import digest_of_module
-from zoo.contracts import (
-    Activation,
-    Attention,
-    Block,
-    Corpus,
-    FeedForward,
-    Loss,
-    Norm,
-    Observer,
-    Optimizer,
-    Position,
-    Sampler,
-    Scheduler,
-    Tokenizer,
-)
 from zoo.contracts.kinds import KINDS
 from zoo.errors import PluginError, ZooError, did_you_mean
 
-if TYPE_CHECKING:
-    from typing import TypeAlias, TypeVar
-
-    T = TypeVar("T")
-    Factory: TypeAlias = Callable[..., T]
+Factory: TypeAlias = Callable[..., Any]
+"""What makes a component: a class, mostly."""
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*")
 
@@ -196,7 +178,7 @@ class Registrar:
     def __repr__(self) -> str:
         return f"<Registrar of {self.plugin.owner!r}, {len(self.entries)} components>"
 
-    def add(self, kind: str, name: str, factory: Factory[Any]) -> None:
+    def add(self, kind: str, name: str, factory: Factory) -> None:
         """Offers a component of any kind.
 
         Raises:
@@ -213,49 +195,14 @@ class Registrar:
             raise PluginError(f"{kind} {name!r} is offered twice")
         self.entries.append(read_entry(kind, name, factory, self.plugin, offered=KINDS[kind].given))
 
-    def norm(self, name: str, factory: Factory[Norm]) -> None:
-        self.add("norm", name, factory)
-
-    def activation(self, name: str, factory: Factory[Activation]) -> None:
-        self.add("activation", name, factory)
-
-    def position(self, name: str, factory: Factory[Position]) -> None:
-        self.add("position", name, factory)
-
-    def attention(self, name: str, factory: Factory[Attention]) -> None:
-        self.add("attention", name, factory)
-
-    def feedforward(self, name: str, factory: Factory[FeedForward]) -> None:
-        self.add("feedforward", name, factory)
-
-    def block(self, name: str, factory: Factory[Block]) -> None:
-        self.add("block", name, factory)
-
-    def loss(self, name: str, factory: Factory[Loss]) -> None:
-        self.add("loss", name, factory)
-
-    def optimizer(self, name: str, factory: Factory[Optimizer | list[Any]]) -> None:
-        self.add("optimizer", name, factory)
-
-    def scheduler(self, name: str, factory: Factory[Scheduler]) -> None:
-        self.add("scheduler", name, factory)
-
-    def tokenizer(self, name: str, factory: Factory[Tokenizer]) -> None:
-        self.add("tokenizer", name, factory)
-
-    def corpus(self, name: str, factory: Factory[Corpus]) -> None:
-        self.add("corpus", name, factory)
-
-    def sampler(self, name: str, factory: Factory[Sampler]) -> None:
-        self.add("sampler", name, factory)
-
-    def observer(self, name: str, factory: Factory[Observer]) -> None:
-        self.add("observer", name, factory)
-
-    if not TYPE_CHECKING:
-
-        def __getattr__(self, kind: str) -> Any:
+    def __getattr__(self, kind: str) -> Callable[[str, Factory], None]:
+        """``registry.norm(name, factory)``, and so on for every kind, is ``add`` for that kind."""
+        if kind not in KINDS:
             raise AttributeError(f"no kind {kind!r}{did_you_mean(kind, KINDS)}")
+        return functools.partial(self.add, kind)
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *KINDS]
 
 
 @dataclass(frozen=True)

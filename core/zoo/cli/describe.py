@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 from zoo.cli.arguments import Parser, add_plugin_option, load_plugins
 from zoo.cli.text import table
-from zoo.contracts import BlockBuild, Build, Dims, Param, Ref, RunInfo
+from zoo.contracts import Ref
 from zoo.contracts.kinds import KINDS, Kind
 from zoo.errors import ZooError, did_you_mean
 
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from zoo.catalog.signature import Option
 
 SECTIONS = ("data", "model", "params", "train", "generate")
-
-GIVEN = {"build": Build, "dims": Dims, "params": Param, "run": RunInfo}
-"""What some of the positional arguments are."""
 
 USAGE = "KIND [NAME] [options]   or   zoo describe SECTION"
 EXAMPLES = f"""\
@@ -86,14 +83,11 @@ def described_component(entry: Entry, registry: Registry) -> str:
 
 
 def described_kind(kind: Kind, registry: Registry) -> str:
-    given = [GIVEN[name] for name in kind.given if name in GIVEN]
-    if kind.name == "block":
-        given.append(BlockBuild)  # its build, which is one that makes a layer's parts too
     return "\n\n".join(
         (
             f"{kind.name}: {kind.summary}",
             f"given by its host: {', '.join(kind.given) or 'nothing'}",
-            *(inspect.getsource(of).rstrip() for of in (kind.contract, *given)),
+            *(inspect.getsource(of).rstrip() for of in (kind.contract, *kind.explains)),
             "on offer: " + ", ".join(map(registry.spelling, registry.entries(kind.name))),
         )
     )
@@ -129,16 +123,12 @@ def snippet(entry: Entry, name: str) -> str:
         if option.default is not None
     }
     component = toml({"name": name, **options} if options else name)
-    if entry.kind == "corpus":
-        return f"[data]\ncorpus = {component}"
-    if entry.kind == "sampler":
-        return f"[generate]\nsamplers = [{component}]"
-    if entry.kind == "observer":
-        return f"[train]\nobservers = [{component}]"
-    if entry.kind in ("tokenizer", "optimizer", "scheduler"):
-        lines = [f"{key} = {toml(value)}" for key, value in {"name": name, **options}.items()]
-        return "\n".join([f"[{entry.kind}]", *lines])
-    return f"[model]\n{entry.kind} = {component}"
+    kind = KINDS[entry.kind]
+    section, _, key = kind.place.partition(".")
+    if key:
+        return f"[{section}]\n{key} = {f'[{component}]' if kind.is_listed else component}"
+    lines = [f"{option} = {toml(value)}" for option, value in {"name": name, **options}.items()]
+    return "\n".join([f"[{section}]", *lines])
 
 
 def example(annotation: Any) -> Any:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from zoo.console.shell import quoted
-
-MODEL_PARTS = ("norm", "activation", "position", "attention", "feedforward", "block", "loss")
+from zoo.contracts.kinds import KINDS
 
 
 def set_instead(option: str, value: str) -> str:
@@ -42,6 +41,6 @@ def places(key: str) -> list[str]:
     found += [f"{s}.{key}" for s, of in sections().items() if key in read_signature(of).options]
     found += of_kinds({section: section for section in COMPONENTS})
     if not found or above:
-        parts = {part: f"model.{part}" for part in MODEL_PARTS}
-        found += of_kinds({**parts, "corpus": "data.corpus"})
+        inner = [kind for kind in KINDS.values() if "." in kind.place and not kind.is_listed]
+        found += of_kinds({kind.name: kind.place for kind in inner})
     return [place for place in found if not above or place == ".".join((*above, key))]

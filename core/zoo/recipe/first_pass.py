@@ -27,18 +27,9 @@ if TYPE_CHECKING:
 Made: TypeAlias = Sequence[tuple[Component, Any]]
 """Components, with what they made."""
 
-METHODS = {
-    **dict.fromkeys(
-        ("norm", "activation", "attention", "feedforward", "block", "loss", "scheduler", "sampler"),
-        ("__call__",),
-    ),
-    "optimizer": ("step",),
-    "tokenizer": ("train", "encode", "decode", "decode_bytes", "token_bytes", "save"),
-    "corpus": ("documents", "fingerprint"),
-}
-"""What is called of each kind; of a position it depends on what that acts on."""
-
 ACTS_BY = {"embedding": "add", "qk": "rotate", "scores": "bias"}
+"""What is called of a position that acts on each of these."""
+
 EVENTS = tuple(name for name in vars(Observer) if not name.startswith("_"))
 LIKE_A_HOOK = re.compile(
     r"(on|before|after)_|.*_(start|begin|end|started|stopped|ended|saved|changed)$"
@@ -73,7 +64,7 @@ def lacks(made: Made) -> Iterator[PartError]:
     for component, part in made:
         kind = component.entry.kind
         parts = part if kind == "optimizer" and isinstance(part, list) else [part]
-        methods = METHODS.get(kind, ())
+        methods = KINDS[kind].calls if kind in KINDS else ()
         if kind == "position":
             methods = tuple(name for what, name in ACTS_BY.items() if what in part.acts_on)
         if isinstance(part, nn.Module) and forward_is_missing(part) and "__call__" in methods:

@@ -19,23 +19,6 @@ from zoo.recipe.dry_run import unchanged_randomness
 Property = Callable[[Component], Iterator[str]]
 """Yields what speaks against a component; its docstring says what is asked."""
 
-MODULES = {
-    "norm": "norms",
-    "activation": "activations",
-    "position": "positions",
-    "attention": "attentions",
-    "feedforward": "feedforwards",
-    "block": "blocks",
-    "loss": "losses",
-    "optimizer": "optimizers",
-    "scheduler": "schedulers",
-    "tokenizer": "tokenizers",
-    "corpus": "corpora",
-    "sampler": "samplers",
-    "observer": "observers",
-}
-"""Where each kind's ``PROPERTIES`` are; the others mean nothing where the first is broken."""
-
 SIGNATURE = "signature"
 SIGNATURE_ASKS = "Positional parameters are those that a host gives, options are keyword-only."
 
@@ -94,9 +77,10 @@ def properties(kind: str) -> dict[str, str]:
 
 
 def suite_of(kind: str) -> Sequence[Property]:
-    if kind not in MODULES:
+    """The properties of a kind; the others mean nothing where the first is broken."""
+    if kind not in KINDS:
         raise ZooError(f"no kind {kind!r}{did_you_mean(kind, KINDS)}")
-    suite: Sequence[Property] = import_module(f"zoo.testing.{MODULES[kind]}").PROPERTIES
+    suite: Sequence[Property] = import_module(f"zoo.testing.{KINDS[kind].suite}").PROPERTIES
     return suite
 
 
