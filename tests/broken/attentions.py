@@ -86,6 +86,17 @@ class Unwindowed(FullAttention):
         self.window = 30
 
 
+class OneText(FullAttention):
+    """Keeps the state of one text itself: the last one that began, or that has so many rows."""
+
+    kept: Any = None
+
+    def forward(self, x: Tensor, seq: Seq, cache: Any = None, *more: Any) -> Tensor:
+        if cache is not None and (seq.start == 0 or len(x) != len(self.kept["pos"])):
+            self.kept = cache
+        return super().forward(x, seq, self.kept if cache is not None else None, *more)
+
+
 DECODING = ("decoding_agrees", "past_the_end")
 CASES = [
     Case("attention", CacheOnTheCPU, "on_accelerator", "is given tensors of two devices"),
@@ -129,5 +140,6 @@ CASES = [
     ),
     Case("attention", HalfACache, "decoding_agrees", "token by token: differs", ("past_the_end",)),
     Case("attention", FullFromTheStart, "decoding_agrees", "a row that was replaced: differs"),
+    Case("attention", OneText, "decoding_agrees", "two texts in turn: differs"),
     Case("attention", Unwindowed, "past_the_end", "tokens a call: differs"),
 ]

@@ -6,8 +6,7 @@ import os
 import shutil
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from commands import inside, output_of, started, trained  # noqa: F401  (fixtures)
@@ -17,7 +16,7 @@ from unusual_components import COMPONENTS, LinearAttention, RelativeBias, ValueR
 import zoo
 from zoo.generation import compiled_step
 from zoo.generation.compiled_step import CompiledSteps, as_step, check, traced
-from zoo.generation.generate import stream_ids
+from zoo.generation.engine import Engine
 from zoo.model.decoder import Decoder
 from zoo.model.kv_cache import DecodingState
 from zoo.model.sequence import Seq
@@ -56,13 +55,15 @@ def test_what_is_compiled_steps_like_what_is_not(attention: str, position: str, 
 
 
 @pytest.mark.parametrize("position", ["none", "rope"])
-def test_what_is_compiled_writes_on_beyond_the_context(position: str) -> None:
+def test_what_is_compiled_writes_on_beyond_the_context(
+    position: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     model = decoder(FullAttention, zoo.registry().find("position", position).factory)
-    steps = SimpleNamespace(load=lambda rows: as_step(traced(model, rows)))
     sampler, prompts = zoo.make("sampler", "greedy"), [[1], [2, 3, 4], list(range(40))]
+    monkeypatch.setattr(CompiledSteps, "load", lambda self, rows: as_step(traced(model, rows)))
+    plain, compiled = Engine(model), Engine(model, origin="traced")
     texts = [
-        list(stream_ids(model, prompts, [sampler], 30, 0, [0, 1, 2], chosen))
-        for chosen in (None, cast("Any", steps))
+        list(engine.request(prompts, [sampler], max_new_tokens=30)) for engine in (plain, compiled)
     ]
     assert texts[0] == texts[1]
 

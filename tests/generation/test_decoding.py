@@ -17,8 +17,8 @@ from torch import Tensor
 from unusual_components import COMPONENTS
 
 import zoo
-from zoo.generation.generate import stream_ids
-from zoo.generation.weights import can_pack, pack
+from zoo.generation.engine import Engine
+from zoo.generation.weights import can_pack, packed_for
 from zoo.model.context import visible
 from zoo.model.decoder import Decoder
 from zoo.model.kv_cache import DecodingState
@@ -149,7 +149,7 @@ def greedy(model: Decoder, prompts: list[list[int]], n_new: int) -> list[list[in
     """What generating draws with a sampler that leaves the likeliest token alone."""
     rows: list[list[int]] = [[] for _ in prompts]
     sampler = zoo.make("sampler", "greedy")
-    for row, token in stream_ids(model, prompts, [sampler], n_new, 0, list(range(len(prompts)))):
+    for row, token in Engine(model).request(prompts, [sampler], max_new_tokens=n_new):
         rows[row].append(token)
     return rows
 
@@ -220,6 +220,7 @@ def test_packed_weights_change_nothing_but_rounding() -> None:
     model = Case("full", "rope", {}).decoder().to(torch.bfloat16)
     ids = some_ids(3, 7)
     plain = decoded(model, ids, [5, 1, 1])
-    pack(model, 3)
-    assert (model.head.packed is not None) == can_pack(model)
-    torch.testing.assert_close(decoded(model, ids, [5, 1, 1]), plain, atol=0.05, rtol=0.02)
+    packed = packed_for(model, 3)
+    assert (packed.head.packed is not None) == can_pack(model)
+    assert model.head.packed is None
+    torch.testing.assert_close(decoded(packed, ids, [5, 1, 1]), plain, atol=0.05, rtol=0.02)

@@ -11,7 +11,7 @@ from commands import inside, trained  # noqa: F401  (fixtures)
 from torch import Tensor
 
 import zoo
-from zoo.generation.generate import draw, uniform_draws
+from zoo.generation.sampling import draw, uniform_draws
 
 
 class Nothing:

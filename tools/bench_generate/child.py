@@ -19,19 +19,15 @@ Ids = list[list[int]]
 def zoo(run: str, prompt: str, rows: int, new_tokens: int, precision: str) -> Callable[[], Ids]:
     """zoo's loop with a sampler, as ``zoo generate`` runs it; compiled if that is on disk."""
     from zoo import make, open_run
-    from zoo.generation.generate import stream_ids
 
     opened = open_run(run)
     ids = [opened.tokenizer.eot, *opened.tokenizer.encode(prompt).tolist()]
-    exact = precision == "float32"
-    model, steps = (opened.model, None) if exact else (opened.decoder, opened.steps)
+    engine = opened.scorer if precision == "float32" else opened.engine
 
     def generate() -> Ids:
         made: Ids = [[] for _ in range(rows)]
         greedy = [make("sampler", "greedy")]
-        for row, token in stream_ids(
-            model, [ids] * rows, greedy, new_tokens, 0, list(range(rows)), steps
-        ):
+        for row, token in engine.request([ids] * rows, greedy, max_new_tokens=new_tokens):
             made[row].append(token)
         return made
 

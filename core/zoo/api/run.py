@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
+from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 from zoo.errors import ZooError
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from zoo.contracts import Sampler
     from zoo.generation.compiled_step import CompiledSteps
+    from zoo.generation.engine import Engine
     from zoo.generation.scoring import TextLoss
     from zoo.model.decoder import Decoder
 
@@ -23,9 +25,14 @@ if TYPE_CHECKING:
 class Run(SavedRun):
     """A run directory, opened. ``zoo.open_run(path)`` makes one.
 
+    Several threads may generate from one run, and streams may be read in turn.
+
     Raises:
         ZooError: no run or no checkpoint there.
     """
+
+    reading = RLock()
+    """Held while files are read and models are made, which is done once, by one thread."""
 
     @classmethod
     def of(cls, saved: SavedRun) -> Run:
@@ -36,30 +43,44 @@ class Run(SavedRun):
 
     @cached_property
     def model(self) -> Decoder:
-        """The trained model, on the CPU, in evaluation mode."""
+        """The trained model in float32, in evaluation mode."""
         import torch
 
         return self.model_in(torch.float32)
 
     @cached_property
-    def decoder(self) -> Decoder:
-        """The model as it generates: in bfloat16 if it may be and that is faster here."""
+    def engine(self) -> Engine:
+        """What generates: in bfloat16 if it may and if that is faster here."""
         import torch
 
         from zoo.compute.device import choose_precision
+        from zoo.generation.engine import Engine
 
         asked = self.recipe.train.precision
         if asked == "auto" and self.checkpoint.state.precision == "float32":
             asked = "float32"  # what training found
         precision = choose_precision(asked, torch.device("cpu"))
-        return self.model_in(torch.bfloat16) if precision == "bfloat16" else self.model
+        model = self.model_in(torch.bfloat16) if precision == "bfloat16" else self.model
+        return Engine(model, origin=self.checkpoint.digest)
 
     @cached_property
-    def steps(self) -> CompiledSteps:
-        """The decoder's steps as compiled code, where there is some on disk."""
-        from zoo.generation.compiled_step import CompiledSteps
+    def scorer(self) -> Engine:
+        """The same in float32, for ``logits`` and ``loss``."""
+        from zoo.generation.engine import Engine
 
-        return CompiledSteps(self.decoder, self.checkpoint.digest)
+        return Engine(self.model)
+
+    @property
+    def decoder(self) -> Decoder:
+        """The model as it generates."""
+        return self.engine.model
+
+    @property
+    def steps(self) -> CompiledSteps:
+        """Steps of decoding as compiled code, where there is some on disk."""
+        steps = self.engine.steps
+        assert steps is not None
+        return steps
 
     def model_in(self, dtype: torch.dtype) -> Decoder:
         """The trained model with weights of this type."""
@@ -82,7 +103,9 @@ class Run(SavedRun):
         """
         from zoo.generation.scoring import logits
 
-        return logits(self.model, ids)
+        with self.reading:
+            engine = self.scorer
+        return logits(engine, ids)
 
     def loss(self, text: str) -> TextLoss:
         """How well the model predicts a text: −log p of every token, their mean, bits per byte.
@@ -92,7 +115,9 @@ class Run(SavedRun):
         """
         from zoo.generation.scoring import text_loss
 
-        return text_loss(self.model, self.tokenizer, text)
+        with self.reading:
+            engine, tokenizer = self.scorer, self.tokenizer
+        return text_loss(engine, tokenizer, text)
 
     def generate(self, prompt: str = "", **options: Any) -> str:
         """The prompt continued; options as for ``stream``."""
@@ -120,15 +145,18 @@ class Run(SavedRun):
         Raises:
             ZooError: options that don't fit, or a prompt that can't be encoded.
         """
-        from zoo.generation.generate import DEFAULT_NEW_TOKENS, chosen_samplers, stream
+        from zoo.generation.sampling import chosen_samplers
+        from zoo.generation.text_stream import DEFAULT_NEW_TOKENS, stream
 
         settings = self.recipe.generate
         words = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
         if samplers is not None and any(value is not None for value in words.values()):
             raise ZooError("samplers is a whole chain: put temperature, top_k and top_p into it")
+        with self.reading:
+            engine, tokenizer = self.engine, self.tokenizer
         return stream(
-            self.decoder,
-            self.tokenizer,
+            engine,
+            tokenizer,
             [prompts] if isinstance(prompts, str) else prompts,
             chosen_samplers(settings.samplers, words) if samplers is None else samplers,
             max_new_tokens=(
@@ -138,7 +166,6 @@ class Run(SavedRun):
             ),
             seed=seed,
             stop=[stop] if isinstance(stop, str) else stop,
-            steps=self.steps,
         )
 
 

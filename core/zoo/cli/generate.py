@@ -149,7 +149,7 @@ def prompts_of(args: argparse.Namespace, opened: Run) -> list[str]:
 
 def check_prompts(opened: Run, prompts: Mapping[int, str], args: argparse.Namespace) -> None:
     """Raises ZooError for a prompt that would be refused, with its line."""
-    from zoo.generation.generate import encoded
+    from zoo.generation.text_stream import encoded
 
     for line, prompt in prompts.items():
         try:

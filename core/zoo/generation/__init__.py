@@ -1,4 +1,4 @@
-"""Generate text (prefill, decode, sample, stream) and score text.
+"""Generate text with an engine (prefill, decode, sample, stream) and score text.
 
 May import: overrides, errors, contracts, storage, catalog, model.
 """

@@ -19,7 +19,6 @@ import torch
 from torch import Tensor, nn
 
 from zoo.errors import ZooError
-from zoo.generation.weights import unpack
 from zoo.model.decoder import Decoder
 from zoo.model.kv_cache import DecodingState
 from zoo.overrides import environment
@@ -91,7 +90,9 @@ def inputs_of(ids: Tensor, state: DecodingState) -> Iterable[Tensor]:
 
 
 class CompiledSteps:
-    """The compiled steps of a model whose weights, and so what they compute, are named ``origin``.
+    """The compiled decode steps of a model in evaluation mode.
+
+    ``origin`` identifies the values of its weights.
 
     >>> import zoo
     >>> model = zoo.build(zoo.load_recipe("recipes/smoke.toml"), 300)
@@ -134,12 +135,17 @@ class CompiledSteps:
     def compile(self, rows: int) -> None:
         """Compile the step for this batch size, in half a minute or so.
 
+        Nothing else may use torch meanwhile: its compiler is not thread-safe.
+
         Raises:
             ZooError: it can't be compiled here, and why.
         """
         from tempfile import TemporaryDirectory
         from zipfile import ZipFile
 
+        device = self.model.embedding.weight.device
+        if device.type != "cpu":
+            raise ZooError(f"decoding is compiled for the CPU alone, and this is on {device}")
         folder = self.folder(rows)
         folder.parent.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=folder.parent, prefix=".compiling-") as scratch:
@@ -203,7 +209,6 @@ def traced(model: Decoder, rows: int) -> ExportedProgram:
 
 def compiled(model: Decoder, rows: int, scratch: Path) -> Path:
     """Compile a decode step for a fixed batch size; return a zip file of the code."""
-    unpack(model)
     program = traced(model, rows)
     check(model, rows, as_step(program))  # before it costs half a minute
     with torch.no_grad(), environment({SCRATCH: str(scratch)}):

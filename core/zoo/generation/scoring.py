@@ -13,8 +13,8 @@ from torch.nn.functional import cross_entropy
 
 from zoo.contracts import Tokenizer
 from zoo.errors import ZooError
-from zoo.generation.generate import encoded
-from zoo.model.decoder import Decoder
+from zoo.generation.engine import Engine
+from zoo.generation.text_stream import encoded
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,8 @@ class TextLoss:
     cut into windows of that length, and nothing is seen over their borders.
 
     Attributes:
-        ids: (n,) the text's tokens.
-        nats: (n,) −log p of each.
+        ids: (n,) the text's tokens, on the CPU.
+        nats: (n,) −log p of each, on the CPU.
         bytes: of the text, in UTF-8.
     """
 
@@ -49,7 +49,7 @@ class TextLoss:
 
 
 @torch.inference_mode()
-def text_loss(model: Decoder, tokenizer: Tokenizer, text: str) -> TextLoss:
+def text_loss(engine: Engine, tokenizer: Tokenizer, text: str) -> TextLoss:
     """−log p of every token of a text.
 
     Raises:
@@ -58,35 +58,39 @@ def text_loss(model: Decoder, tokenizer: Tokenizer, text: str) -> TextLoss:
     ids = torch.tensor(encoded(text, tokenizer, "text"), dtype=torch.long)
     if not len(ids):
         raise ZooError("the text has no token to predict")
-    length = model.dims.max_seq_len
-    before = torch.cat((torch.tensor([tokenizer.eot]), ids[:-1]))
+    model, length = engine.model, engine.model.dims.max_seq_len
+    before = torch.cat((torch.tensor([tokenizer.eot]), ids[:-1])).to(engine.device)
+    targets = ids.to(engine.device)
     nats = [
-        cross_entropy(model(seen[None])[0], targets, reduction="none")
-        for seen, targets in zip(before.split(length), ids.split(length), strict=True)
+        cross_entropy(model(seen[None])[0], following, reduction="none").cpu()
+        for seen, following in zip(before.split(length), targets.split(length), strict=True)
     ]
     return TextLoss(ids, torch.cat(nats), len(text.encode("utf-8", "replace")))
 
 
 @torch.inference_mode()
-def logits(model: Decoder, ids: Any) -> Tensor:
+def logits(engine: Engine, ids: Any) -> Tensor:
     """float32 logits, (T, vocab_size) for ids (T,), (B, T, vocab_size) for ids (B, T).
+
+    On the engine's device, wherever the ids are.
 
     Raises:
         ZooError: no ids of the vocabulary, or more than the context holds.
     """
     try:
-        given = np.asarray(ids)
+        given = np.asarray(ids.cpu() if isinstance(ids, Tensor) else ids)
     except ValueError as error:  # lists of several lengths
         raise ZooError(f"ids: {error}") from None
     if given.dtype.kind not in "iu" or given.ndim not in (1, 2) or not given.size:
         shape = f"{given.dtype} of shape {given.shape}"
         raise ZooError(f"ids are integers (tokens,) or (batch, tokens), not {shape}")
-    size, length = model.dims.vocab_size, model.dims.max_seq_len
+    dims = engine.model.dims
+    size, length = dims.vocab_size, dims.max_seq_len
     for extreme in (int(given.min()), int(given.max())):
         if not 0 <= extreme < size:
             raise ZooError(f"no id {extreme} in a vocabulary of {size:,}")
     if given.shape[-1] > length:
         raise ZooError(f"{given.shape[-1]:,} ids for a context of {length:,}: give a part of them")
-    rows = torch.from_numpy(given.astype(np.int64))
-    found: Tensor = model(rows if rows.dim() == 2 else rows[None])
+    rows = torch.from_numpy(given.astype(np.int64)).to(engine.device)
+    found: Tensor = engine.model(rows if rows.dim() == 2 else rows[None])
     return found if rows.dim() == 2 else found[0]

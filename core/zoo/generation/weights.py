@@ -1,11 +1,13 @@
-"""Convert a model's weights for decoding: matmul precision and packed layout."""
+"""Convert a model's weights for decoding: device, precision and packed layout."""
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from zoo.model.decoder import Decoder, Head
 from zoo.model.layers import Linear, packed
@@ -25,6 +27,19 @@ def load_weights(model: Decoder, weights: Mapping[str, Tensor], dtype: torch.dty
     return model.eval()
 
 
+def own_copy(model: Decoder, device: torch.device) -> Decoder:
+    """Copy a model's modules to a device, in evaluation mode, sharing tensors that are there.
+
+    The model itself is not changed.
+    """
+    moved: dict[int, Any] = {}
+    for tensor in (*model.parameters(), *model.buffers()):
+        there = tensor.detach().to(device)
+        learnt = isinstance(tensor, nn.Parameter)
+        moved[id(tensor)] = nn.Parameter(there, requires_grad=False) if learnt else there
+    return copy.deepcopy(model, moved).eval()
+
+
 def can_pack(model: Decoder) -> bool:
     """Whether products in bfloat16 on the CPU go through oneDNN, which packs matrices."""
     weight = model.embedding.weight
@@ -36,18 +51,15 @@ def can_pack(model: Decoder) -> bool:
     )
 
 
-def pack(model: Decoder, rows: int) -> None:
-    """Packs the matrices of all linear maps for products with so many rows.
+def packed_for(model: Decoder, rows: int) -> Decoder:
+    """Copy a model, sharing its tensors, with matrices packed for a batch size.
 
-    The weights themselves stay: whoever changes them must pack anew.
+    Return the model itself where matmuls don't use packed matrices.
     """
-    if can_pack(model):
-        for module in model.modules():
-            if isinstance(module, (Linear, Head)):
-                module.packed = packed(module.weight, rows)
-
-
-def unpack(model: Decoder) -> None:
-    for module in model.modules():
+    if not can_pack(model):
+        return model
+    copied = own_copy(model, model.embedding.weight.device)
+    for module in copied.modules():
         if isinstance(module, (Linear, Head)):
-            module.packed = None
+            module.packed = packed(module.weight, rows)
+    return copied

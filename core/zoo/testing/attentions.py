@@ -154,7 +154,7 @@ def padding_stays_finite(component: Component) -> Complaints:
 
 
 def decoding_agrees(component: Component) -> Complaints:
-    """Decoding with a cache equals a full forward: in chunks, padded, rows selected, replaced."""
+    """Decoding with a cache equals a full forward: in chunks, padded, rows changed, two in turn."""
     for name in positions_for(make(component)):
         model = decoding.decoder(component, named("position", name))
         for way in decoding.EVERY_WAY:

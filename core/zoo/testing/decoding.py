@@ -132,6 +132,20 @@ def rows_replaced(model: Decoder, tolerance: float = FLOAT64) -> Complaints:
         yield from differing("a row that was replaced", logits[row], alone, tolerance)
 
 
+def in_turn(model: Decoder, tolerance: float = FLOAT64) -> Complaints:
+    """Where two texts are decoded in turn, each with a state of its own, as if it were alone."""
+    chunks = [5, *7 * [1]]
+    texts = [some_ids(2, 12) for _ in range(2)]
+    states = [model.new_state(2) for _ in texts]
+    logits: list[list[Tensor]] = [[] for _ in texts]
+    for turn in zip(*(ids.split(chunks, dim=1) for ids in texts), strict=True):
+        for part, state, found in zip(turn, states, logits, strict=True):
+            found.append(decoded(model, part, [part.shape[1]], state)[:, 0])
+    for ids, found in zip(texts, logits, strict=True):
+        asked = after(full(model, ids), chunks)
+        yield from differing("two texts in turn", torch.stack(found, dim=1), asked, tolerance)
+
+
 def on_accelerator(model: Decoder) -> Complaints:
     """A forward with its backward, a prompt and a few tokens, on a device without values."""
     model.to(DEVICE)
@@ -149,4 +163,4 @@ def on_accelerator(model: Decoder) -> Complaints:
             yield from elsewhere("the cache", tensors_in(state.layers))
 
 
-EVERY_WAY = (in_chunks, ragged, rows_selected, rows_replaced)
+EVERY_WAY = (in_chunks, ragged, rows_selected, rows_replaced, in_turn)

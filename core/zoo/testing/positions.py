@@ -145,7 +145,7 @@ def by_pos_alone(component: Component) -> Complaints:
 
 
 def decoding_agrees(component: Component) -> Complaints:
-    """Decoding with a cache equals a full forward: in chunks, padded, rows selected, replaced."""
+    """Decoding with a cache equals a full forward: in chunks, padded, rows changed, two in turn."""
     model = decoding.decoder(named("attention", "full"), component)
     for way in decoding.EVERY_WAY:
         yield from way(model)
