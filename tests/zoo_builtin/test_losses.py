@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from zoo.model.decoder import Decoder, Head
 from zoo_builtin.activations import SwiGLU
 from zoo_builtin.attention.softmax import FullAttention
+from zoo_builtin.blocks import PreNorm
 from zoo_builtin.feedforward import MLP
 from zoo_builtin.losses import CrossEntropy, cross_entropy, nll
 from zoo_builtin.norms import RMSNorm
@@ -159,6 +160,7 @@ class TestComponent:
             position=RoPE,
             attention=FullAttention,
             feedforward=MLP,
+            block=PreNorm,
             loss=lambda: CrossEntropy(chunk=5),
             tie_embeddings=tied,
         )
