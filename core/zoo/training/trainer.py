@@ -218,7 +218,7 @@ class Trainer:
         self._hand_back(stats)
 
     def _skip(self, objective: float, norm: float) -> None:
-        """Skip the update, or raise. The inputs are all-reduced, so all ranks take the same branch."""
+        """Skip the update, or raise. Inputs are all-reduced, so all ranks take the same branch."""
         self.skipped_in_a_row += 1
         number = self.step + 1  # as in metrics.jsonl
         first, last = self.step * self.plan.rows, number * self.plan.rows - 1
