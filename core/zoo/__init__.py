@@ -120,10 +120,12 @@ def __getattr__(name: str) -> Any:
         from zoo.catalog.version import zoo_version
 
         return zoo_version()
+    if name == "testing":
+        return import_module("zoo.testing")
     if name not in _LAZY:
         raise AttributeError(f"module 'zoo' has no attribute {name!r}")
     return getattr(import_module(_LAZY[name]), name)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LAZY, "__version__"})
+    return sorted({*globals(), *_LAZY, "__version__", "testing"})

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -187,3 +189,9 @@ def test_a_run_elsewhere_is_read_when_it_is_asked_for(tmp_path: Path) -> None:
     assert repr(elsewhere).endswith("nowhere', step 7>")
     with pytest.raises(zoo.ZooError, match="nowhere: no such run"):
         _ = elsewhere.checkpoint
+
+
+def test_the_suites_are_there_after_importing_zoo_alone() -> None:
+    code = "import zoo; print(zoo.testing.check.__name__)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "check\n"

@@ -26,6 +26,10 @@ class Activation(Protocol):
     def __call__(self, x: Tensor) -> Tensor: ...
 
 
+ACTS_BY = {"embedding": "add", "qk": "rotate", "scores": "bias"}
+"""The method by which a position acts, for each value of ``acts_on``."""
+
+
 class Position(Protocol):
     """Positional encoding, applied to embeddings, to queries and keys, or to scores (``acts_on``).
 

@@ -17,6 +17,7 @@ from zoo.catalog.component import Component, noting_made, reason
 from zoo.compute.device import autocast, choose_device, choose_precision
 from zoo.contracts import Observer, as_out
 from zoo.contracts.kinds import KINDS
+from zoo.contracts.parts import ACTS_BY
 from zoo.errors import ZooError
 from zoo.model.decoder import Decoder
 from zoo.model.sequence import Seq
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 Made: TypeAlias = Sequence[tuple[Component, Any]]
 """Components, with what they made."""
 
-ACTS_BY = {"embedding": "add", "qk": "rotate", "scores": "bias"}
-"""What is called of a position that acts on each of these."""
 
 EVENTS = tuple(name for name in vars(Observer) if not name.startswith("_"))
 LIKE_A_HOOK = re.compile(

@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 
 from zoo.catalog.component import Component
+from zoo.contracts.parts import ACTS_BY
 from zoo.model.sequence import Seq
 from zoo.testing import decoding
 from zoo.testing.bench import DIMS, DTYPES, Bench, named, no_module
 from zoo.testing.compare import Complaints, differing, disturbed, not_finite, short
 
-METHODS = {"embedding": "add", "qk": "rotate", "scores": "bias"}
 WITH_PADDING = torch.tensor([[-1, -1, 0, 1, 2], [0, 1, 2, 3, 4]])
 
 
@@ -48,12 +48,12 @@ def made(component: Component) -> Complaints:
     position = make(component)
     yield from no_module(position)
     acts_on = getattr(position, "acts_on", None)
-    if not isinstance(acts_on, (set, frozenset)) or not acts_on <= METHODS.keys():
+    if not isinstance(acts_on, (set, frozenset)) or not acts_on <= ACTS_BY.keys():
         yield f"acts_on is {acts_on!r}"
         return
     for what in sorted(acts_on):
-        if not callable(getattr(position, METHODS[what], None)):
-            yield f"it acts on {what} and has no method {METHODS[what]}"
+        if not callable(getattr(position, ACTS_BY[what], None)):
+            yield f"it acts on {what} and has no method {ACTS_BY[what]}"
 
 
 def limit_told(component: Component) -> Complaints:
