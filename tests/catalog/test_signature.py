@@ -16,7 +16,8 @@ from torch import nn
 
 import zoo
 from zoo import AnyFloat, Make, Norm, PerLayer, ref
-from zoo.catalog.schema import convert, dotted, fits, show_type
+from zoo.catalog.annotations import schema_of
+from zoo.catalog.schema import dotted
 from zoo.catalog.signature import read_signature
 from zoo.errors import PluginError
 
@@ -146,7 +147,7 @@ class Reader:
 
 def read(value: Any, annotation: Any) -> tuple[Any, list[tuple[str, str]]]:
     reader = Reader()
-    converted = convert(value, annotation, ("x",), reader)
+    converted = schema_of(annotation).convert(value, ("x",), reader)
     return converted, reader.refused
 
 
@@ -237,14 +238,16 @@ VALUES = st.recursive(
 def test_a_value_is_taken_as_its_type_or_refused(annotation: Any, value: Any) -> None:
     converted, refused = read(value, annotation)
     if not refused:
-        assert fits(converted, annotation)
+        assert schema_of(annotation).accepts(converted)
         assert read(converted, annotation) == (converted, []) or converted != converted
-    assert (not fits(value, annotation)) <= bool(refused)
+    assert (not schema_of(annotation).accepts(value)) <= bool(refused)
 
 
 @given(TYPES)
 def test_every_type_can_be_said(annotation: Any) -> None:
-    assert show_type(annotation)
+    schema = schema_of(annotation)
+    assert schema.describe()
+    assert read(schema.example(), annotation)[1] == []
 
 
 def test_refs_are_defaults_of_parts() -> None:

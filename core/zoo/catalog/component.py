@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.catalog.entries import Entry, Registry
-from zoo.catalog.schema import At, convert, dotted, show
+from zoo.catalog.schema import At, dotted, show
 from zoo.catalog.signature import Option
 from zoo.contracts import Ref
 from zoo.contracts.kinds import KINDS
@@ -246,7 +246,7 @@ class Resolver:
                 continue
             else:
                 value = option.default
-            values[name] = convert(value, option.annotation, (*at, name), self)
+            values[name] = option.schema.convert(value, (*at, name), self)
         return values
 
     def path(self, value: str | Path, at: At) -> Path:

@@ -1,7 +1,8 @@
-"""Validate a value of a recipe against the annotated type of an option.
+"""The type of an option, parsed once: a tree of nodes that check, convert and describe values.
 
-Strictly: an int is taken for a float, nothing else is coerced. Unknown names, odd shapes and
-numbers out of range are refused with the place and what to write instead.
+``zoo.catalog.annotations.schema_of`` makes it. Values are taken strictly: an int for a float,
+nothing else is coerced. Unknown names, odd shapes and numbers out of range are refused with the
+place and what to write instead.
 """
 
 from __future__ import annotations
@@ -9,13 +10,13 @@ from __future__ import annotations
 import json
 import math
 import re
-import types
-from collections.abc import Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, Protocol, Union, get_args, get_origin
+from typing import Any, Protocol
 
-from zoo.contracts.kinds import KIND_OF_CONTRACT
-from zoo.contracts.options import AnyFloat, Make, NonFinite, PerLayerMark, Ref
+from zoo.contracts.options import Ref
 from zoo.errors import did_you_mean
 
 MOST_TIMES = 1000
@@ -55,158 +56,315 @@ class Reader(Protocol):
         """A path as its author meant it."""
 
 
-def convert(value: Any, annotation: Any, at: At, reader: Reader) -> Any:
-    """``value`` as a factory takes it; what is wrong with it goes to ``reader.refuse``."""
-    origin, args = get_origin(annotation), get_args(annotation)
-    if is_per_layer(annotation):
-        return _convert_per_layer(value, item_of(annotation), at, reader)
-    if origin is Annotated and NonFinite not in args[1:]:
-        return convert(value, args[0], at, reader)
-    if origin in (Union, types.UnionType):
-        if admits_none(annotation) and fits(value, type(None)):
+# ── Nodes ────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Schema(ABC):
+    """A type that a value of a recipe is checked against."""
+
+    admits_none = False
+
+    @abstractmethod
+    def accepts(self, value: Any, *, deep: bool = True) -> bool:
+        """Whether a value has the form that is asked for; not ``deep``: its contents aside."""
+
+    @abstractmethod
+    def describe(self) -> str:
+        """The type as one says it to someone who writes a recipe."""
+
+    @abstractmethod
+    def example(self) -> Any:
+        """A value that a recipe could say."""
+
+    def convert(self, value: Any, at: At, reader: Reader) -> Any:
+        """``value`` as a factory takes it; what is wrong with it goes to ``reader.refuse``."""
+        if not self.accepts(value, deep=False):
+            reader.refuse(at, self.mismatch(value))
             return None
-        member = member_for(value, args)
-        if member is not None:
-            return convert(value, member, at, reader)
-    if not fits(value, annotation, deep=False):
-        reader.refuse(at, mismatch(value, annotation))
-        return None
-    if origin is Make:
-        return reader.component(KIND_OF_CONTRACT[args[0]], value, at)
-    if origin in (list, Sequence):
-        return [convert(item, args[0], (*at, i), reader) for i, item in enumerate(value)]
-    if origin is tuple:
-        return _convert_tuple(value, args, at, reader)
-    if origin in (dict, Mapping):
-        return {key: convert(item, args[1], (*at, key), reader) for key, item in value.items()}
-    return _convert_scalar(value, annotation, at, reader)
+        return self.taken(value, at, reader)
+
+    def taken(self, value: Any, at: At, reader: Reader) -> Any:
+        """``convert`` of a value whose form is right."""
+        return value
+
+    def words(self) -> list[str]:
+        """The words that it allows, where it allows only words."""
+        return []
+
+    def mismatch(self, value: Any) -> str:
+        """Why a value of the wrong form is refused, and what to write instead."""
+        if isinstance(value, str) and (words := self.words()):
+            return f"{show(value)} is not allowed" + did_you_mean(value, words)
+        return f"expected {self.describe()}, got {show(value)}{self.hint(value)}"
+
+    def hint(self, value: Any) -> str:
+        word = value.lower() if isinstance(value, str) else ""
+        if word in ("none", "null", "nil") and self.admits_none:
+            return '; write "none"'
+        if word in ("true", "false") and word != value and self.accepts(word == "true"):
+            return f"; write {word}"
+        if isinstance(value, float) and value.is_integer() and self.accepts(int(value)):
+            return f"; write {int(value)}"
+        if isinstance(value, str) and any(map(self.accepts, unquoted(value))):
+            return f"; write {value} without quotes"
+        if not isinstance(value, (Mapping, list, tuple)) and self.accepts([value]):
+            return f"; write [{show(value)}]"
+        return ""
 
 
-def _convert_scalar(value: Any, annotation: Any, at: At, reader: Reader) -> Any:
-    if annotation is Path:
-        return reader.path(value, at)
-    if isinstance(value, int) and value not in INT64:
-        reader.refuse(at, "does not fit into 64 bits")
+@dataclass(frozen=True)
+class Nothing(Schema):
+    """None, which TOML lacks and a recipe writes as "none"."""
+
+    admits_none = True
+
+    def accepts(self, value: Any, *, deep: bool = True) -> bool:
+        return value is None or bool(value == "none")
+
+    def taken(self, value: Any, at: At, reader: Reader) -> None:
         return None
-    if annotation is float and not math.isfinite(value):
-        reader.refuse(at, f"is {value}: a finite number is needed")
-        return None
-    if annotation in (float, AnyFloat):
+
+    def describe(self) -> str:
+        return '"none"'
+
+    def example(self) -> str:
+        return "none"
+
+
+@dataclass(frozen=True)
+class Scalar(Schema):
+    """A bool, an int, a float (``finite`` or not) or a string."""
+
+    type: type
+    finite: bool = True
+
+    def accepts(self, value: Any, *, deep: bool = True) -> bool:
+        if isinstance(value, bool):
+            return self.type is bool
+        return isinstance(value, (int, float) if self.type is float else self.type)
+
+    def taken(self, value: Any, at: At, reader: Reader) -> Any:
+        if isinstance(value, int) and value not in INT64:
+            reader.refuse(at, "does not fit into 64 bits")
+            return None
+        if self.type is not float:
+            return value
+        if self.finite and not math.isfinite(value):
+            reader.refuse(at, f"is {value}: a finite number is needed")
+            return None
         return float(value)
-    return None if value == "none" and annotation is type(None) else value
+
+    def describe(self) -> str:
+        name = {bool: "true or false", str: "string"}.get(self.type, self.type.__name__)
+        return name if self.finite else f"{name} (inf and nan too)"
+
+    def example(self) -> Any:
+        return {bool: False, int: 1, float: 1.0}.get(self.type, "…")
 
 
-def _convert_tuple(value: Any, args: tuple[Any, ...], at: At, reader: Reader) -> Any:
-    if args[-1] is ...:
-        args = args[:1] * len(value)
-    if len(args) != len(value):
-        reader.refuse(at, f"expected {len(args)} values, got {len(value)}")
-        return None
-    pairs = enumerate(zip(value, args, strict=True))
-    return tuple(convert(item, arg, (*at, i), reader) for i, (item, arg) in pairs)
+@dataclass(frozen=True)
+class FilePath(Schema):
+    """A path, relative to the file that says it."""
+
+    def accepts(self, value: Any, *, deep: bool = True) -> bool:
+        return isinstance(value, (str, Path))
+
+    def taken(self, value: Any, at: At, reader: Reader) -> Path:
+        return reader.path(value, at)
+
+    def describe(self) -> str:
+        return "path"
+
+    def example(self) -> str:
+        return "…"
 
 
-def _convert_per_layer(value: Any, item: Any, at: At, reader: Reader) -> Any:
-    """One value for all layers, or a list of them, each ``times`` over."""
-    if not isinstance(value, (list, tuple)):
-        return convert(value, item, at, reader)
-    if not value:
-        reader.refuse(at, "an empty list: at least one entry is needed")
-    layers: list[Any] = []
-    for i, entry in enumerate(value):
-        times = 1
-        if isinstance(entry, Mapping) and "times" in entry:
-            entry = dict(entry)
-            times = entry.pop("times")
-            if type(times) is not int or not 1 <= times <= MOST_TIMES:
-                reader.refuse((*at, i, "times"), f"expected 1 to {MOST_TIMES}, got {show(times)}")
-                times = 1
-        layers += [convert(entry, item, (*at, i), reader)] * times
-    return layers
+@dataclass(frozen=True)
+class Choice(Schema):
+    """One of some values."""
+
+    values: tuple[Any, ...]
+
+    def accepts(self, value: Any, *, deep: bool = True) -> bool:
+        return any(type(value) is type(known) and value == known for known in self.values)
+
+    def describe(self) -> str:
+        return " or ".join(map(show, self.values))
+
+    def example(self) -> Any:
+        return self.values[0]
+
+    def words(self) -> list[str]:
+        return [value for value in self.values if isinstance(value, str)]
 
 
-def fits(value: Any, annotation: Any, *, deep: bool = True) -> bool:
-    """Whether a value has the form that a type asks for; not ``deep``: its contents aside."""
-    origin, args = get_origin(annotation), get_args(annotation)
-    if origin is Annotated:
-        return fits(value, args[0], deep=deep)
-    if origin in (Union, types.UnionType):
-        return any(fits(value, arg, deep=deep) for arg in args)
-    if origin is Literal:
-        return any(type(value) is type(arg) and value == arg for arg in args)
-    if origin is Make:
+@dataclass(frozen=True)
+class Part(Schema):
+    """A component of a kind."""
+
+    kind: str
+
+    def accepts(self, value: Any, *, deep: bool = True) -> bool:
         return isinstance(value, (str, Mapping, Ref)) or callable(value)
-    if origin in (list, Sequence, tuple):
+
+    def taken(self, value: Any, at: At, reader: Reader) -> Any:
+        return reader.component(self.kind, value, at)
+
+    def describe(self) -> str:
+        return self.kind
+
+    def example(self) -> str:
+        return "…"
+
+
+@dataclass(frozen=True)
+class ListOf(Schema):
+    """A list of any length, which a factory takes as a list or a tuple."""
+
+    item: Schema
+    make: Callable[[list[Any]], Any] = list
+
+    def accepts(self, value: Any, *, deep: bool = True) -> bool:
+        return isinstance(value, (list, tuple)) and (not deep or all(map(self.item.accepts, value)))
+
+    def taken(self, value: Any, at: At, reader: Reader) -> Any:
+        items = enumerate(value)
+        return self.make([self.item.convert(item, (*at, i), reader) for i, item in items])
+
+    def describe(self) -> str:
+        return f"list of {self.item.describe()}"
+
+    def example(self) -> list[Any]:
+        return [self.item.example()]
+
+
+@dataclass(frozen=True)
+class TupleOf(Schema):
+    """A list of a length of its own, each value of its own type."""
+
+    items: tuple[Schema, ...]
+
+    def accepts(self, value: Any, *, deep: bool = True) -> bool:
         if not isinstance(value, (list, tuple)) or not deep:
             return isinstance(value, (list, tuple))
-        each = args if origin is tuple and args[-1] is not ... else args[:1] * len(value)
-        return len(each) == len(value) and all(map(fits, value, each))
-    if origin in (dict, Mapping):
-        if not isinstance(value, Mapping) or not deep:
-            return isinstance(value, Mapping)
-        return all(fits(item, args[1]) for item in value.values())
-    if annotation is type(None):
-        return value is None or value == "none"
-    if isinstance(value, bool):
-        return annotation is bool
-    accepted = {float: (int, float), Path: (str, Path)}
-    return isinstance(value, accepted.get(annotation, annotation))
+        pairs = zip(self.items, value, strict=False)
+        return len(value) == len(self.items) and all(item.accepts(one) for item, one in pairs)
+
+    def taken(self, value: Any, at: At, reader: Reader) -> Any:
+        if len(value) != len(self.items):
+            reader.refuse(at, f"expected {len(self.items)} values, got {len(value)}")
+            return None
+        pairs = enumerate(zip(self.items, value, strict=True))
+        return tuple(item.convert(one, (*at, i), reader) for i, (item, one) in pairs)
+
+    def describe(self) -> str:
+        described = ", ".join(item.describe() for item in self.items)
+        return f"list of {len(self.items)}: {described}"
+
+    def example(self) -> list[Any]:
+        return [item.example() for item in self.items]
 
 
-def member_for(value: Any, members: Sequence[Any]) -> Any:
-    """The first member of a union that accepts a value, contents included."""
-    for deep in (True, False):
-        for member in members:
-            if fits(value, member, deep=deep):
-                return member
-    return None
+@dataclass(frozen=True)
+class TableOf(Schema):
+    """A table whose keys are any words."""
+
+    item: Schema
+
+    def accepts(self, value: Any, *, deep: bool = True) -> bool:
+        return isinstance(value, Mapping) and (
+            not deep or all(map(self.item.accepts, value.values()))
+        )
+
+    def taken(self, value: Any, at: At, reader: Reader) -> Any:
+        return {key: self.item.convert(one, (*at, key), reader) for key, one in value.items()}
+
+    def describe(self) -> str:
+        return f"table of {self.item.describe()}"
+
+    def example(self) -> dict[str, Any]:
+        return {}
 
 
-def is_per_layer(annotation: Any) -> bool:
-    return get_origin(annotation) is Annotated and PerLayerMark in get_args(annotation)[1:]
+@dataclass(frozen=True)
+class Either(Schema):
+    """One of several types: the first that a value fits, contents included where one does."""
+
+    members: tuple[Schema, ...]
+
+    @property
+    def admits_none(self) -> bool:  # type: ignore[override]
+        return any(isinstance(member, Nothing) for member in self.members)
+
+    def accepts(self, value: Any, *, deep: bool = True) -> bool:
+        return any(member.accepts(value, deep=deep) for member in self.members)
+
+    def taken(self, value: Any, at: At, reader: Reader) -> Any:
+        if self.admits_none and (value is None or value == "none"):
+            return None
+        return self.member_for(value).convert(value, at, reader)
+
+    def member_for(self, value: Any) -> Schema:
+        each = ((member, deep) for deep in (True, False) for member in self.members)
+        return next(member for member, deep in each if member.accepts(value, deep=deep))
+
+    def describe(self) -> str:
+        return " or ".join(one.describe() for one in self.others) + (
+            ', or "none"' if self.admits_none else ""
+        )
+
+    def example(self) -> Any:
+        return self.others[0].example()
+
+    def words(self) -> list[str]:
+        words = self.others[0].words() if self.admits_none and len(self.others) == 1 else []
+        return [*words, "none"] if words else []
+
+    @property
+    def others(self) -> list[Schema]:
+        """The members beside none."""
+        return [member for member in self.members if not isinstance(member, Nothing)]
 
 
-def item_of(annotation: Any) -> Any:
-    """T of ``PerLayer[T]``."""
-    members = get_args(get_args(annotation)[0])
-    return next(get_args(m)[0] for m in members if get_origin(m) is Sequence)
+@dataclass(frozen=True)
+class PerLayer(Schema):
+    """One value for all layers, or a list of them, each ``times`` over."""
 
+    item: Schema
 
-def admits_none(annotation: Any) -> bool:
-    if is_per_layer(annotation):
-        return admits_none(item_of(annotation))
-    return type(None) in get_args(annotation)
+    @property
+    def admits_none(self) -> bool:  # type: ignore[override]
+        return self.item.admits_none
+
+    def accepts(self, value: Any, *, deep: bool = True) -> bool:
+        return self.item.accepts(value, deep=deep) or ListOf(self.item).accepts(value, deep=deep)
+
+    def convert(self, value: Any, at: At, reader: Reader) -> Any:
+        if not isinstance(value, (list, tuple)):
+            return self.item.convert(value, at, reader)
+        if not value:
+            reader.refuse(at, "an empty list: at least one entry is needed")
+        layers: list[Any] = []
+        for i, entry in enumerate(value):
+            times = 1
+            if isinstance(entry, Mapping) and "times" in entry:
+                entry = dict(entry)
+                times = entry.pop("times")
+                if type(times) is not int or not 1 <= times <= MOST_TIMES:
+                    wrong = f"expected 1 to {MOST_TIMES}, got {show(times)}"
+                    reader.refuse((*at, i, "times"), wrong)
+                    times = 1
+            layers += [self.item.convert(entry, (*at, i), reader)] * times
+        return layers
+
+    def describe(self) -> str:
+        return f"{self.item.describe()}, or a list over the layers"
+
+    def example(self) -> Any:
+        return self.item.example()
 
 
 # ── In words ─────────────────────────────────────────────────────────────────────────────────────
-
-
-def show_type(annotation: Any) -> str:
-    """A type as one says it to someone who writes a recipe.
-
-    >>> show_type(list[float] | None)
-    'list of float, or "none"'
-    """
-    origin, args = get_origin(annotation), get_args(annotation)
-    if is_per_layer(annotation):
-        return f"{show_type(item_of(annotation))}, or a list over the layers"
-    if origin is Annotated:
-        return show_type(args[0]) + (" (inf and nan too)" if NonFinite in args[1:] else "")
-    if origin in (Union, types.UnionType):
-        members = [show_type(arg) for arg in args if arg is not type(None)]
-        return " or ".join(members) + (', or "none"' if admits_none(annotation) else "")
-    if origin is Literal:
-        return " or ".join(map(show, args))
-    if origin is Make:
-        return KIND_OF_CONTRACT[args[0]]
-    if origin in (list, Sequence) or (origin is tuple and args[-1] is ...):
-        return f"list of {show_type(args[0])}"
-    if origin is tuple:
-        return f"list of {len(args)}: {', '.join(map(show_type, args))}"
-    if origin in (dict, Mapping):
-        return f"table of {show_type(args[1])}"
-    names = {bool: "true or false", int: "int", float: "float", str: "string", Path: "path"}
-    return names[annotation]
 
 
 def show(value: Any) -> str:
@@ -226,26 +384,6 @@ def show(value: Any) -> str:
     return f"{type(value).__name__} {value}"
 
 
-def mismatch(value: Any, annotation: Any) -> str:
-    """Why a value of the wrong form is refused, and what to write instead."""
-    words = literal_strings(annotation)
-    if words and isinstance(value, str):
-        return f"{show(value)} is not allowed" + did_you_mean(value, words)
-    hint = ""
-    word = value.lower() if isinstance(value, str) else ""
-    if word in ("none", "null", "nil") and admits_none(annotation):
-        hint = '; write "none"'
-    elif word in ("true", "false") and word != value and fits(word == "true", annotation):
-        hint = f"; write {word}"
-    elif isinstance(value, float) and value.is_integer() and fits(int(value), annotation):
-        hint = f"; write {int(value)}"
-    elif isinstance(value, str) and any(fits(meant, annotation) for meant in unquoted(value)):
-        hint = f"; write {value} without quotes"
-    elif not isinstance(value, (Mapping, list, tuple)) and fits([value], annotation):
-        hint = f"; write [{show(value)}]"
-    return f"expected {show_type(annotation)}, got {show(value)}{hint}"
-
-
 def unquoted(text: str) -> list[Any]:
     """The value a string probably meant if its quotes are a mistake."""
     if text in ("true", "false"):
@@ -253,15 +391,3 @@ def unquoted(text: str) -> list[Any]:
     if re.fullmatch(r"[+-]?\d{1,18}", text):
         return [int(text)]
     return [float(text)] if re.fullmatch(r"[+-]?\d+(\.\d+)?(e[+-]?\d+)?", text, re.I) else []
-
-
-def literal_strings(annotation: Any) -> list[str]:
-    """The words that a type allows, where it allows only words."""
-    origin, args = get_origin(annotation), get_args(annotation)
-    if origin is Literal:
-        return [arg for arg in args if isinstance(arg, str)]
-    if origin in (Union, types.UnionType) and admits_none(annotation):
-        rest = [arg for arg in args if arg is not type(None)]
-        words = literal_strings(rest[0]) if len(rest) == 1 else []
-        return [*words, "none"] if words else []
-    return []

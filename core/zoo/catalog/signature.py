@@ -10,14 +10,14 @@ import functools
 import inspect
 import sys
 import types
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any
 
-from zoo.catalog.schema import At, convert, dotted, show_type
-from zoo.contracts import Make, Ref
-from zoo.contracts.kinds import KIND_OF_CONTRACT
+from zoo.catalog.annotations import resolve_annotation, schema_of
+from zoo.catalog.schema import At, Schema, dotted
+from zoo.contracts import Ref
 from zoo.errors import PluginError
 
 REQUIRED = inspect.Parameter.empty
@@ -28,7 +28,7 @@ class Option:
     """A keyword-only parameter: what a recipe may set."""
 
     name: str
-    annotation: Any
+    schema: Schema
     default: Any = REQUIRED
 
     @property
@@ -38,7 +38,7 @@ class Option:
     @property
     def type(self) -> str:
         """The annotation in words, as ``zoo describe`` shows it."""
-        return show_type(self.annotation)
+        return self.schema.describe()
 
 
 @dataclass(frozen=True)
@@ -117,60 +117,16 @@ def read_option(parameter: inspect.Parameter, namespace: dict[str, Any]) -> Opti
     name = parameter.name
     if parameter.annotation is REQUIRED:
         raise PluginError(f"has an option {name!r} without a type: annotate it")
-    annotation = resolve_annotation(name, parameter.annotation, namespace)
-    refuse_unsupported(name, annotation)
+    try:
+        schema = schema_of(resolve_annotation(name, parameter.annotation, namespace))
+    except TypeError as error:
+        raise PluginError(f"has an option {name!r} {error}") from None
     if parameter.default is not REQUIRED:
         reader = _DefaultReader()
-        convert(parameter.default, annotation, (name,), reader)
+        schema.convert(parameter.default, (name,), reader)
         if reader.refused:
             raise PluginError(f"has a default that its type refuses: {'; '.join(reader.refused)}")
-    return Option(name, annotation, parameter.default)
-
-
-def resolve_annotation(name: str, annotation: Any, namespace: dict[str, Any]) -> Any:
-    """An annotation as an object, where ``from __future__ import annotations`` left a string."""
-
-    def bearer() -> None: ...
-
-    bearer.__annotations__ = {name: annotation}
-    try:
-        return get_type_hints(bearer, globalns=namespace, include_extras=True)[name]
-    except NameError as error:
-        raise PluginError(
-            f"has an option {name!r} of type {annotation}, but {error}: "
-            "import what an option's type names outside of TYPE_CHECKING"
-        ) from error
-    except (TypeError, SyntaxError, AttributeError) as error:
-        raise PluginError(f"has an option {name!r} of type {annotation}: {error}") from error
-
-
-SUPPORTED = (
-    "bool, int, float, str, Path, Literal[…], list[…], tuple[…], dict[str, …], … | None, "
-    "Make[…], PerLayer[…]"
-)
-
-
-def refuse_unsupported(name: str, annotation: Any) -> None:
-    """Raises PluginError for a type that no value of a recipe could be checked against."""
-    origin, args = get_origin(annotation), get_args(annotation)
-    if annotation in (bool, int, float, str, Path, type(None)) or origin is Literal:
-        return
-    if origin is Make:
-        if args[0] not in KIND_OF_CONTRACT:
-            raise PluginError(f"has an option {name!r} of type {annotation}, which is no kind")
-        return
-    if origin in (Mapping, dict) and args[0] is str:
-        args = args[1:]
-    elif origin is Annotated:
-        args = args[:1]
-    elif origin is tuple:
-        args = tuple(arg for arg in args if arg is not ...)
-    elif origin not in (list, Sequence, Union, types.UnionType):
-        raise PluginError(
-            f"has an option {name!r} of type {annotation}, which is not supported: use {SUPPORTED}"
-        )
-    for arg in args:
-        refuse_unsupported(name, arg)
+    return Option(name, schema, parameter.default)
 
 
 class _DefaultReader:

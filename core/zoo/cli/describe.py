@@ -10,7 +10,7 @@ import argparse
 import inspect
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
+from typing import TYPE_CHECKING, Any
 
 from zoo.cli.arguments import Parser, add_plugin_option, load_plugins
 from zoo.cli.text import table
@@ -118,7 +118,7 @@ def described_options(options: Mapping[str, Option]) -> str:
 def snippet(entry: Entry, name: str) -> str:
     """The lines of a recipe that choose a component, with its options at their defaults."""
     options = {
-        option.name: example(option.annotation) if option.required else option.default
+        option.name: option.schema.example() if option.required else option.default
         for option in entry.options.values()
         if option.default is not None
     }
@@ -129,16 +129,6 @@ def snippet(entry: Entry, name: str) -> str:
         return f"[{section}]\n{key} = {f'[{component}]' if kind.is_listed else component}"
     lines = [f"{option} = {toml(value)}" for option, value in {"name": name, **options}.items()]
     return "\n".join([f"[{section}]", *lines])
-
-
-def example(annotation: Any) -> Any:
-    """A value of the type that an option without a default needs."""
-    origin, args = get_origin(annotation), get_args(annotation)
-    if origin is list:
-        return [example(args[0])]
-    if origin is Literal:
-        return args[0]
-    return {bool: False, int: 1, float: 1.0}.get(annotation, "…")
 
 
 def toml(value: Any) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from zoo.catalog.annotations import schema_of
 from zoo.catalog.component import Component, Resolver
 from zoo.catalog.entries import Entry, Plugin, Registry, read_entry
 from zoo.catalog.plugins import registry as default_registry
@@ -35,7 +36,7 @@ CONTRACTS = {
     "scheduler": Make[Scheduler] | None,
 }
 COMPONENTS = {
-    section: Option(section, contract, ref(DEFAULT_NAMES[section]))
+    section: Option(section, schema_of(contract), ref(DEFAULT_NAMES[section]))
     for section, contract in CONTRACTS.items()
 }
 """The sections that are components."""
