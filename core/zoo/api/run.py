@@ -23,34 +23,41 @@ if TYPE_CHECKING:
 
 
 class Run(SavedRun):
-    """A run directory, opened. ``zoo.open_run(path)`` makes one.
+    """A run directory, opened. ``zoo.open_run(path, device="cuda")`` makes one.
 
-    Several threads may generate from one run, and streams may be read in turn.
+    Several threads may generate from one run, and one thread may interleave streams.
+
+    Attributes:
+        device: the name of the device that ``model``, ``generate``, ``stream``, ``logits`` and
+            ``loss`` compute on; "cpu" unless ``open_run`` was given another. No file records it.
 
     Raises:
         ZooError: no run or no checkpoint there.
     """
 
+    device = "cpu"
+
     reading = RLock()
     """Held while files are read and models are made, which is done once, by one thread."""
 
     @classmethod
-    def of(cls, saved: SavedRun) -> Run:
+    def of(cls, saved: SavedRun, device: str = "cpu") -> Run:
         """The same run, with all that can be done with it."""
         run = cls(saved.dir)
         vars(run).update(vars(saved))  # what was read already
+        run.device = device
         return run
 
     @cached_property
     def model(self) -> Decoder:
-        """The trained model in float32, in evaluation mode."""
+        """The trained model in float32, on the run's device, in evaluation mode."""
         import torch
 
         return self.model_in(torch.float32)
 
     @cached_property
     def engine(self) -> Engine:
-        """What generates: in bfloat16 if it may and if that is faster here."""
+        """The engine that generates: in bfloat16 if it may be and that is faster on the device."""
         import torch
 
         from zoo.compute.device import choose_precision
@@ -59,13 +66,13 @@ class Run(SavedRun):
         asked = self.recipe.train.precision
         if asked == "auto" and self.checkpoint.state.precision == "float32":
             asked = "float32"  # what training found
-        precision = choose_precision(asked, torch.device("cpu"))
+        precision = choose_precision(asked, torch.device(self.device))
         model = self.model_in(torch.bfloat16) if precision == "bfloat16" else self.model
         return Engine(model, origin=self.checkpoint.digest)
 
     @cached_property
     def scorer(self) -> Engine:
-        """The same in float32, for ``logits`` and ``loss``."""
+        """The engine in float32, for ``logits`` and ``loss``."""
         from zoo.generation.engine import Engine
 
         return Engine(self.model)
@@ -83,17 +90,28 @@ class Run(SavedRun):
         return steps
 
     def model_in(self, dtype: torch.dtype) -> Decoder:
-        """The trained model with weights of this type."""
+        """The trained model with weights of this type, on the run's device.
+
+        Raises:
+            ZooError: the device has no memory left for them.
+        """
+        import torch
+
         from zoo.generation.weights import load_weights
         from zoo.model.init import undrawn
 
         self.check_shapes()
         with undrawn():
             model: Decoder = self.recipe.model(self.tokenizer.vocab_size, self.recipe.train.seed)
-        return load_weights(model, self.checkpoint.model, dtype)
+        model = load_weights(model, self.checkpoint.model, dtype)
+        try:
+            return model.to(self.device)
+        except torch.OutOfMemoryError as error:
+            reason = str(error).partition("\n")[0]
+            raise ZooError(f"{self.dir} doesn't fit on {self.device}: {reason}") from None
 
     def logits(self, ids: Any) -> Tensor:
-        """The model's float32 logits, (T, vocab_size) or (B, T, vocab_size), on the CPU.
+        """The model's float32 logits, (T, vocab_size) or (B, T, vocab_size), on its device.
 
         ``ids`` are those of a text, (T,), or of several, (B, T): a list, an array or a tensor.
         Nothing is put before them; documents of the training text begin after ``tokenizer.eot``.
@@ -169,14 +187,36 @@ class Run(SavedRun):
         )
 
 
-def open_run(path: str | Path | None = None, *, resumable: bool = False) -> Run:
+def open_run(
+    path: str | Path | None = None,
+    *,
+    resumable: bool = False,
+    device: str | torch.device = "cpu",
+) -> Run:
     """Opens a run, or one checkpoint of it; the newest run under ``runs/`` where no path is given.
 
     A path may leave out ``runs/``. The checkpoint is the newest whole one, in which the optimizer's
-    state is looked at only if training shall be ``resumable``. Needs no torch.
+    state is looked at only if training shall be ``resumable``. Needs no torch on the CPU.
+
+    ``device`` is where the model computes: "cpu", "cuda", "cuda:1", "mps", or "auto" for CUDA, else
+    MPS, else the CPU.
 
     Raises:
-        ZooError: no run or no checkpoint there.
+        ZooError: no run or no checkpoint there, or no such device.
     """
+    device = device_name(device)  # first: reading a large run takes a while
     saved = open_saved(path, resumable=resumable)
-    return Run.of(saved)
+    return Run.of(saved, device)
+
+
+def device_name(device: Any) -> str:
+    """Where to compute, "auto" decided. Raises ZooError for what this machine lacks."""
+    if device == "cpu":
+        return "cpu"
+    import torch
+
+    from zoo.compute.device import find_device
+
+    if not isinstance(device, (str, torch.device)):
+        raise ZooError(f'device = {device!r}: expected a name such as "cuda" or "cpu"')
+    return str(find_device(str(device), "device"))

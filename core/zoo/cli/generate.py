@@ -36,6 +36,7 @@ examples:
   zoo generate --num-samples 3 --stop "The end."
   echo "One day, a cat" | zoo generate
   zoo generate --batch-file prompts.txt --num-samples 2
+  zoo generate --num-samples 64 --device cuda
 """
 
 SEEDS = 2**31
@@ -82,6 +83,12 @@ def add_arguments(parser: Parser) -> None:
         action="store_true",
         help="first compile decoding of so many texts at once, which is kept and used from then on",
     )
+    parser.add_argument(
+        "--device",
+        metavar="NAME",
+        default="cpu",
+        help="cpu (default), cuda, cuda:1, mps, or auto: a GPU if there is one",
+    )
     add_plugin_option(parser)
     samplers = parser.add_argument_group(
         "samplers",
@@ -112,7 +119,7 @@ def run(args: argparse.Namespace) -> int:
     if args.plugin:  # first: a large checkpoint is compared with the model that they make
         load_plugins(args)
     with ThreadPoolExecutor(1) as beside:  # files are verified while torch is imported
-        opening = beside.submit(open_run, args.path)
+        opening = beside.submit(open_run, args.path, device=args.device)
         load_plugins(args)
         opened = opening.result()
     prompts = prompts_of(args, opened)
@@ -176,8 +183,8 @@ def looks_like_text(path: str) -> bool:
 
 def print_header(opened: Run, seed: int) -> None:
     state = opened.checkpoint.state
-    told = f"{opened.dir}, step {state.step:,}, trained on {state.label}; seed {seed}"
-    say(told)
+    where = "" if opened.device == "cpu" else f"; on {opened.device}"
+    say(f"{opened.dir}, step {state.step:,}, trained on {state.label}; seed {seed}{where}")
 
 
 def print_stream(prompt: str, pieces: Iterator[tuple[int, str]]) -> None:

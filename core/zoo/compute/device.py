@@ -24,10 +24,22 @@ M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4  # of glibc's malloc.h
 
 
 def choose_device(name: str) -> torch.device:
-    """The device of a recipe's ``train.device``; "auto" takes CUDA, else MPS, else the CPU.
+    """The device of a recipe's ``train.device``, made torch's current one if it is a CUDA device.
 
     Raises:
         ZooError: a device that this machine lacks.
+    """
+    device = find_device(name, "train.device")
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    return device
+
+
+def find_device(name: str, asked: str) -> torch.device:
+    """The device of this name; "auto" takes CUDA, else MPS, else the CPU.
+
+    Raises:
+        ZooError: a device that this machine lacks; ``asked`` says which setting names it.
     """
     if name == "auto":
         if torch.cuda.is_available():
@@ -35,25 +47,24 @@ def choose_device(name: str) -> torch.device:
         else:
             name = "mps" if torch.backends.mps.is_available() else "cpu"
     if reason := no_device(name) or missing_here(name):
-        raise ZooError(f"train.device = {unusable(name, reason)}")
+        raise ZooError(f"{asked} = {unusable(name, reason)}")
     device = torch.device(name)
     if device.type == "cuda":
         device = torch.device("cuda", local_rank() if device.index is None else device.index)
         try:
             torch.empty(1, device=device)
         except RuntimeError as error:  # it is there, but it is full or broken
-            raise ZooError(f"train.device = {unusable(name, first_line(error))}") from None
-        torch.cuda.set_device(device)
+            raise ZooError(f"{asked} = {unusable(name, first_line(error))}") from None
     return device
 
 
 def unusable(name: str, reason: str) -> str:
-    """What is said of a ``train.device`` that can't be used, and why not."""
+    """What is said of a device that can't be used, and why not."""
     return f'{name!r} can\'t be used here ({reason}); write "auto" or "cpu"'
 
 
 def no_device(name: str) -> str | None:
-    """Why a ``train.device`` can be none of any machine; None if it can."""
+    """Why a device can be none of any machine; None if it can."""
     try:
         device = torch.device(name)
     except RuntimeError:

@@ -62,10 +62,10 @@ def text_loss(engine: Engine, tokenizer: Tokenizer, text: str) -> TextLoss:
     before = torch.cat((torch.tensor([tokenizer.eot]), ids[:-1])).to(engine.device)
     targets = ids.to(engine.device)
     nats = [
-        cross_entropy(model(seen[None])[0], following, reduction="none").cpu()
+        cross_entropy(model(seen[None])[0], following, reduction="none")
         for seen, following in zip(before.split(length), targets.split(length), strict=True)
     ]
-    return TextLoss(ids, torch.cat(nats), len(text.encode("utf-8", "replace")))
+    return TextLoss(ids, torch.cat(nats).cpu(), len(text.encode("utf-8", "replace")))
 
 
 @torch.inference_mode()

@@ -38,7 +38,9 @@ class Context:
         if any(n < columns for n in held):
             device = self.model.embedding.weight.device
             padding = torch.tensor([columns - n for n in held], device=device)
-        return self.model.new_state(len(held), self.max_len, padding)
+        state = self.model.new_state(len(held), self.max_len, padding)
+        state.least_padding = columns - max(held)
+        return state
 
     def read(self, ids: Tensor) -> Tensor:
         """The next tokens' logits, (B, vocab_size), after the texts, (B, L), padded on the left."""
@@ -72,11 +74,13 @@ class Context:
             self.state.replace(at, fresh)
         for row in rows:
             self.held[row] = keep
+        self.state.least_padding = self.state.length - max(self.held)
 
     def select(self, rows: Sequence[int]) -> None:
         """Keeps these rows, in this order."""
         self.held = [self.held[row] for row in rows]
         self.state.select(torch.tensor(rows, device=self.model.embedding.weight.device))
+        self.state.least_padding = self.state.length - max(self.held)
 
 
 def read(model: Decoder, ids: Tensor, state: DecodingState) -> Tensor:

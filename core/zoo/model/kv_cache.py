@@ -70,17 +70,25 @@ class DecodingState:
     Args:
         layers: one dict of tensors a layer, batch first.
         padding: (B,) columns of left padding of each row, None where there are none.
+
+    Attributes:
+        least_padding: the least of ``padding``, where the host knows it without asking the device.
     """
 
     def __init__(self, layers: Sequence[dict[str, Tensor]], padding: Tensor | None = None) -> None:
         self.layers = list(layers)
         self.padding = padding
+        self.least_padding: int | None = None
         self.length = 0
 
     @property
     def longest(self) -> int:
         """Positions that the longest row has used."""
-        return self.length if self.padding is None else self.length - int(self.padding.min())
+        if self.padding is None:
+            return self.length
+        if self.least_padding is None:
+            self.least_padding = int(self.padding.min())
+        return self.length - self.least_padding
 
     def seq(self, n_new: int, device: torch.device) -> Seq:
         """The positions of the next ``n_new`` columns."""
@@ -97,12 +105,14 @@ class DecodingState:
                 layer[name] = tensor.index_select(0, rows)
         if self.padding is not None:
             self.padding = self.padding.index_select(0, rows)
+            self.least_padding = None
 
     def replace(self, rows: Tensor, other: DecodingState) -> None:
         """Puts the rows of another state in the place of these; both have padding."""
         assert self.padding is not None
         assert other.padding is not None
         self.padding = self.padding.index_copy(0, rows, other.padding)
+        self.least_padding = None
         for layer, new in zip(self.layers, other.layers, strict=True):
             for name, tensor in layer.items():
                 tensor.index_copy_(0, rows, new[name])
