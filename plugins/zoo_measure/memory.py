@@ -20,7 +20,7 @@ class LiveBytes(TorchDispatchMode):
     Views share memory and count once. What a kernel needs for itself isn't seen.
 
     Attributes:
-        now, peak: bytes that live at present, and the most that did; set ``peak`` to begin anew.
+        now, peak: bytes that live at present, and the most that did; set ``peak`` to start again.
     """
 
     def __init__(self) -> None:

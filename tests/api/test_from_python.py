@@ -79,7 +79,7 @@ def test_a_plug_in_from_its_file(tmp_path: Path) -> None:
     zoo.load_plugin(str(path))
     assert zoo.make("norm", "mine", 8)(torch.ones(2, 8)).shape == (2, 8)
     path.write_text(NORM_FILE + "\n", encoding="utf-8")
-    with pytest.raises(zoo.ZooError, match="changed since it was loaded: start Python anew"):
+    with pytest.raises(zoo.ZooError, match="changed since it was loaded: start Python again"):
         zoo.load_plugin(path)
 
 

@@ -1,4 +1,4 @@
-"""Compiled code on disk that a crash or a disk has damaged is never loaded: it is made anew."""
+"""Compiled code on disk that a crash or a disk has damaged is never loaded: it is made again."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_nothing_is_taken_from_a_process_that_compiles(folder: Path) -> None:
     first, second = CompileCache(folder), CompileCache(folder)
     first.enter()
     (folder / "half.so").write_text("ha")
-    zeros(folder / "ab/code.so")  # as it may write anew what is listed
+    zeros(folder / "ab/code.so")  # as it may write again what is listed
     second.enter()
     assert there(folder) == {"code.so", "graph", "half.so"}
     first.leave()  # the second may be writing: it lists what is there when it leaves

@@ -201,7 +201,7 @@ def test_what_is_damaged_is_thrown_away_with_a_line(
 ) -> None:
     DAMAGES[damage](left_by_a_kill(cache))
     found = prepare(Recipe(Corpus(), OneByOne))
-    assert "is damaged, so all is encoded anew" in capsys.readouterr().err
+    assert "is damaged, so all is encoded again" in capsys.readouterr().err
     assert files_of(found.dir) == undisturbed(OneByOne, cache)
 
 

@@ -12,7 +12,7 @@ from commands import error_of, inside, output_of, trained  # noqa: F401
 
 import zoo
 from zoo.cli import main
-from zoo.run_files.kept_recipe import anew
+from zoo.run_files.kept_recipe import retrain_command
 from zoo.training import start as runner
 
 
@@ -83,7 +83,11 @@ def test_an_edited_copy_of_the_recipe_is_not_passed_over_silently(
             continue
         (line,) = told
         assert line.startswith(f"warning: {' and '.join(str(copy / name) for name in noticed)}: ")
-        command = anew(copy, ()) if "resolved.toml" in noticed else anew(copy, ["PATH=VALUE"])
+        command = (
+            retrain_command(copy, ())
+            if "resolved.toml" in noticed
+            else retrain_command(copy, ["PATH=VALUE"])
+        )
         assert line.endswith(f"begin with new weights: {command}")
     assert zoo.open_run(copy).checkpoint.step == 30
     for name in noticed:
@@ -128,7 +132,7 @@ def test_a_run_without_a_checkpoint_names_the_command_that_trains_it(copy: Path)
     shutil.rmtree(copy / "checkpoints")
     with pytest.raises(zoo.ZooError) as raised:
         zoo.open_run(copy)
-    assert str(raised.value).endswith(f"Train it anew: {anew(copy, ())}")
+    assert str(raised.value).endswith(f"Train it again: {retrain_command(copy, ())}")
 
 
 def test_a_recipe_that_does_not_fit_here_tells_what_a_resumed_run_can_do(
@@ -137,7 +141,7 @@ def test_a_recipe_that_does_not_fit_here_tells_what_a_resumed_run_can_do(
     """To a new run it says what to write, which a resumed one can't."""
     kept = (
         "But a resumed run keeps its recipe: go on with it on a machine, and with a number of "
-        f"processes, that it fits, or train with a change from new weights: {anew(copy)}"
+        f"processes, that it fits, or train with a change from new weights: {retrain_command(copy)}"
     )
     here = ("--resume", str(copy))
     uneven = "3 processes can't share evenly: write a multiple of 96"
@@ -157,7 +161,7 @@ def test_a_finished_run_where_a_recipe_belongs_is_not_to_be_gone_on_with(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = Path("runs/tiny-1")
-    told = f"{run} is a finished run; to train anew what it was, name its recipe, "
+    told = f"{run} is a finished run; to train it again, name its recipe, "
     assert f"{told}{run / 'resolved.toml'}\n" in error_of(capsys, "train", name)
 
 

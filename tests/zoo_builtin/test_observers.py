@@ -105,7 +105,7 @@ def test_jsonl_of_a_resumed_run_leaves_out_what_is_no_record(tmp_path: Path, spo
 
 
 def test_jsonl_of_a_resumed_run_says_if_it_is_gone(tmp_path: Path) -> None:
-    with pytest.warns(UserWarning, match="is gone, so it begins anew after step 10"):
+    with pytest.warns(UserWarning, match="is gone, so it starts again after step 10"):
         run_fake_steps([MetricsWriter(info(tmp_path, start_step=10))], start=10)
     assert read(tmp_path)[0]["step"] == 11
 

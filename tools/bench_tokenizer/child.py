@@ -108,7 +108,7 @@ def peak() -> int:
 
 
 def forget_peak() -> None:
-    """Begins anew, where the system can do that; else the peak is that of all so far."""
+    """Begins again, where the system can do that; else the peak is that of all so far."""
     with suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
 

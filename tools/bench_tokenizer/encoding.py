@@ -47,7 +47,7 @@ def on_one_core(bench: Bench) -> None:
 
 
 def loader(bench: Bench, make: Callable[..., Peer]) -> Callable[[], Peer]:
-    """Makes the peer anew each time, so that it hasn't seen the text; or once, where asked."""
+    """Makes the peer again each time, so that it hasn't seen the text; or once, where asked."""
     if not bench.reuse:
         return lambda: make(bench.vocabulary).warm()
     return cache(lambda: make(bench.vocabulary).warm())

@@ -203,7 +203,7 @@ def load_file(registry: Registry, path: Path) -> None:
         if plugin.builtin and path.stem in plugin.owners:
             raise ZooError(f"{path}: {path.stem!r} stands for zoo itself: rename the file")
         if full_path in plugin.aliases and plugin.version != version:
-            raise ZooError(f"{path} has changed since it was loaded: start Python anew")
+            raise ZooError(f"{path} has changed since it was loaded: start Python again")
         if not plugin.module and plugin.version == version:
             if registry.plugin(path.stem) is None:
                 registry.let_stand_in(path.stem, plugin)

@@ -38,7 +38,7 @@ from zoo.parallel.launcher import (
     launched_by_nproc,
     world_size,
 )
-from zoo.run_files.kept_recipe import anew, as_it_was
+from zoo.run_files.kept_recipe import as_it_was, retrain_command
 from zoo.run_files.places import find_run, refuse_used
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def refuse_changes(args: argparse.Namespace) -> None:
         load_plugins(args)
         raise ZooError(
             f"{keeps}: leave out --set. What it was trained on is trained with a change from new "
-            f"weights alone: {anew(run, args.set)}"
+            f"weights alone: {retrain_command(run, args.set)}"
         )
     if args.out is not None:
         raise ZooError(f"{keeps}: leave out --out, or copy the folder and resume the copy")

@@ -49,7 +49,7 @@ class CompileCache:
                 if damaged:
                     say(
                         f"{self.folder}: {len(damaged)} of {len(listed)} files are damaged or "
-                        "gone, so everything is compiled anew"
+                        "gone, so everything is compiled again"
                     )
                 else:
                     doomed -= listed.keys()  # the others a killed process may have half written

@@ -101,7 +101,7 @@ def compile_blocks(blocks: Iterable[nn.Module], device: torch.device, *, forgivi
 def remember_instructions() -> None:
     """Spares later processes a second: that compiled code may use what the processor says it can.
 
-    Torch's compiler tries each set of instructions anew in every process. Where all that are there
+    Torch's compiler tries each set of instructions again in every process. Where all that are there
     have worked once, it is told so.
     """
     import torch._inductor.config as inductor

@@ -39,7 +39,7 @@ class Position(Protocol):
 
     ``limit`` is the number of positions that training teaches it, None where texts may go on beyond
     max_seq_len, as where distance alone matters. At a limit, generating reads the last part of the
-    text anew, from position 0.
+    text again, from position 0.
 
     ``prepare(seq)`` is optional: called once a forward, before the layers, for what ``seq.once`` is
     to keep for all of them, so that the first layer does nothing that the others don't.

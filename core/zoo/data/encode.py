@@ -84,7 +84,7 @@ def fill(folder: Path, corpus: Corpus, tokenizer: Tokenizer, lock: Lock) -> None
     """Does what is still to be done in an unfinished folder, which is ours while ``lock`` is.
 
     Raises:
-        ZooError: it was taken away meanwhile: another process may have begun anew in its place.
+        ZooError: it was taken away meanwhile: another process may have started again in its place.
     """
     if (folder / META).exists():
         (folder / PROGRESS).unlink(missing_ok=True)
@@ -145,7 +145,7 @@ def what_is_done(folder: Path, dtype: np.dtype[Any]) -> dict[str, dict[str, Any]
                 raise ValueError(f"{split} has the type {meta['dtype']}, not {dtype.str}")
             drop_after(folder, split, meta["shards"], dtype)
     except (ZooError, ValueError, KeyError, TypeError, AttributeError) as error:
-        say(f"what an interrupted preparation left is damaged, so all is encoded anew ({error})")
+        say(f"what an interrupted preparation left is damaged, so all is encoded again ({error})")
         path.unlink()
         return {}
     done = sum(meta["bytes"] for meta in progress.values())
@@ -172,7 +172,7 @@ def encode_split(
     assert tokenizer.vocab_size is not None
     documents = beginning(corpus, split)
     if after and not skipped(documents, split, after):
-        say(f"{corpus.label}: the {split} text has changed meanwhile, so it is encoded anew")
+        say(f"{corpus.label}: the {split} text has changed meanwhile, so it is encoded again")
         documents, after = beginning(corpus, split), None
     writer = TokenWriter(
         dir, split, vocab_size=tokenizer.vocab_size, eot=tokenizer.eot, after=after

@@ -165,7 +165,7 @@ class TokenWriter:
         dir, split: where the shards go.
         vocab_size, eot: the tokenizer's; ``eot`` follows each document.
         after: the ``meta`` of a writer that was interrupted after ``sync``: goes on from there, and
-            drops what was written later. None begins anew.
+            drops what was written later. None starts over.
 
     Raises:
         ZooError: an id outside the vocabulary, offsets that fit no ids, or less on disk than

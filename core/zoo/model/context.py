@@ -2,7 +2,7 @@
 
 A prompt is read in pieces of max_seq_len tokens, so that memory doesn't grow with it. Positions
 beyond those that training taught are never used: a row that comes to their end reads the last half
-of what it saw anew, from position 0.
+of what it saw again, from position 0.
 """
 
 from __future__ import annotations

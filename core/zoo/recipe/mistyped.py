@@ -139,9 +139,7 @@ def told_of_run(path: Path) -> str:
         if is_run(run):
             recipe = quoted(run / RESOLVED)
             if is_finished(run):
-                return (
-                    f"{run} is a finished run; to train anew what it was, name its recipe, {recipe}"
-                )
+                return f"{run} is a finished run; to train it again, name its recipe, {recipe}"
             return (
                 f"{run} is a run: go on with it by `zoo train --resume {quoted(run)}`, "
                 f"or name its recipe, {recipe}"

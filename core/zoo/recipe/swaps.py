@@ -42,11 +42,11 @@ def line(at: At, node: Node, made: Component | None) -> str | None:
     if made is None and not isinstance(node.value, list):
         return None  # nothing is there now, so nothing has other options
     options: Mapping[str, Any] = made.options if made is not None else {}
-    anew = written(node)
+    rewritten = written(node)
     lost = {
         name: old
         for name, old in replaced.value.items()
-        if name not in {"name", *anew} and not (name in options and same(old, options[name]))
+        if name not in {"name", *rewritten} and not (name in options and same(old, options[name]))
     }
     if not lost:
         return None

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from zoo.recipe.recipe import Recipe
 
 
-def anew(run: Path, changes: Sequence[str] = ("PATH=VALUE",)) -> str:
+def retrain_command(run: Path, changes: Sequence[str] = ("PATH=VALUE",)) -> str:
     """The command that trains from new weights what a run was trained on, with changes."""
     sets = "".join(f" --set {quoted(change)}" for change in changes)
     return f"zoo train {quoted(run / RESOLVED)}{sets}{plugin_flags()}"
@@ -31,7 +31,7 @@ def finished(run: Path, recipe: Recipe) -> str:
     return (
         f"{run} is finished: it has taken all {steps:,} steps of its recipe, and more can't be "
         "added to them. To train for longer, or otherwise, begin with new weights: "
-        f"{anew(run, [f'train.{length}={more}'])}"
+        f"{retrain_command(run, [f'train.{length}={more}'])}"
     )
 
 
@@ -49,7 +49,7 @@ def as_it_was(run: Path | None) -> Iterator[None]:
         raise ZooError(
             f"{error}. But a resumed run keeps its recipe: go on with it on a machine, and with a "
             "number of processes, that it fits, or train with a change from new weights: "
-            f"{anew(run)}"
+            f"{retrain_command(run)}"
         ) from error
 
 
@@ -89,7 +89,8 @@ def told_of_edits(run: Path, start: Mapping[str, str]) -> str | None:
     if not edited:
         return None
     files = " and ".join(str(run / name) for name in edited)
-    how = anew(run, ()) if RESOLVED in edited else anew(run)  # where the change stands already
+    # resolved.toml holds the change already.
+    how = retrain_command(run, ()) if RESOLVED in edited else retrain_command(run)
     return (
         f"{files}: edited since the run began, which changes nothing: a run that goes on keeps the "
         f"recipe of its checkpoint. To train with a change, begin with new weights: {how}"

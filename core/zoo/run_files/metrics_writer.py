@@ -38,7 +38,7 @@ class MetricsWriter:
             kept = lines_until(self.path, self.run.start_step)
             write_atomically(self.path, b"".join(kept))
         elif self.run.start_step:
-            told = f"{self.path} is gone, so it begins anew after step {self.run.start_step}"
+            told = f"{self.path} is gone, so it starts again after step {self.run.start_step}"
             warnings.warn(told, stacklevel=2)
         self._file = FileIO(self.path, "a")
 

@@ -19,7 +19,7 @@ from zoo.contracts.run_folder import (
     run_of,
 )
 from zoo.errors import PluginError, RecipeError, ZooError
-from zoo.run_files.kept_recipe import anew
+from zoo.run_files.kept_recipe import retrain_command
 from zoo.run_files.metrics import records_in, table_in
 from zoo.run_files.places import find_run, newest_run
 from zoo.storage.lock import owner_of
@@ -165,6 +165,8 @@ def open_saved(path: str | Path | None = None, *, resumable: bool = False) -> Sa
     if newest is None and (owner := owner_of(folder / LOCK)) is not None:
         raise ZooError(f"{folder} has no checkpoint yet, and is in use by {owner}")
     if newest is None:
-        told = f"{folder}: no checkpoint there; was it stopped before its first one? Train it anew"
-        raise ZooError(f"{told}: {anew(folder, ())}" if (folder / RESOLVED).exists() else told)
+        told = f"{folder}: no checkpoint there; was it stopped before its first one? Train it again"
+        raise ZooError(
+            f"{told}: {retrain_command(folder, ())}" if (folder / RESOLVED).exists() else told
+        )
     return SavedRun(folder, newest)

@@ -118,7 +118,7 @@ def rows_selected(model: Decoder, tolerance: float = FLOAT64) -> Complaints:
 
 
 def rows_replaced(model: Decoder, tolerance: float = FLOAT64) -> Complaints:
-    """Where a row begins anew among others, in a new cache, each as if it were alone."""
+    """Where a row starts again among others, in a new cache, each as if it were alone."""
     ids = some_ids(3, 10)
     state = model.new_state(3, padding=torch.zeros(3, dtype=torch.int64))
     decoded(model, ids[:, :7], [7], state)

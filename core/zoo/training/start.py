@@ -53,7 +53,7 @@ def start(recipe: Recipe, *, out: Path | None = None, resumed: SavedRun | None =
         if resumed is not None and group.is_first:
             lock = held.enter_context(only_this(resumed.dir / LOCK, str(resumed.dir)))
             leave_behind_later(resumed)
-        # Not measured anew by a resumed run or by each rank, which might fall otherwise.
+        # Not measured again by a resumed run or by each rank, which might fall otherwise.
         products = group.from_first(torch.get_float32_matmul_precision())
         torch.set_float32_matmul_precision(products)
         precision = group.from_first(
@@ -120,7 +120,7 @@ def trainer_for(
     begun = compiled is not None
     if compiled is None:
         compiled = choose_compile(setting, device, precision, trainer.operations)
-    # Not decided anew by a resumed run, for the same roundings.
+    # Not decided again by a resumed run, for the same roundings.
     if group.from_first(compiled) and can_compile(group, device, begun=begun):
         trainer.compile(forgiving=setting == "auto")
     return trainer

@@ -229,7 +229,7 @@ class Trainer:
         if broken := self._not_finite(lambda param: param.detach()):
             raise ZooError(
                 f"{told}, and {broken} not finite: stopped before the update; what is saved is "
-                "finite. If this comes again from the last checkpoint, train anew, with a lower "
+                "finite. If this comes again from the last checkpoint, train again, with a lower "
                 "learning rate (--set optimizer.lr=…); if not, the machine may be at fault"
             )
         if bad := self._not_finite(lambda param: param.grad):
@@ -243,7 +243,7 @@ class Trainer:
         if self.skipped_in_a_row >= SKIPPED_AT_MOST:
             raise ZooError(
                 f"{told}: the {self.skipped_in_a_row}th step in a row; the run will not recover. "
-                "Train anew, with a lower learning rate (--set optimizer.lr=…)"
+                "Train again, with a lower learning rate (--set optimizer.lr=…)"
             )
         for optimizer in self.optimizers:
             optimizer.zero_grad(set_to_none=True)

@@ -17,7 +17,7 @@ from zoo_builtin.tokenizers.patterns import splitter
 
 
 def naive_merges(texts: list[str], wanted: int) -> list[tuple[bytes, bytes]]:
-    """Count everything anew for each merge."""
+    """Count everything again for each merge."""
     words = Counter(word for text in texts for word in splitter("gpt2")(text))
     spelled = [([bytes([b]) for b in word.encode()], count) for word, count in words.items()]
     merges: list[tuple[bytes, bytes]] = []
