@@ -16,6 +16,7 @@ from torch import nn
 import zoo
 from zoo.contracts import Out
 from zoo.data.prepare import prepare
+from zoo.generation import engine
 from zoo.model.decoder import Decoder
 from zoo.parallel.group import Group
 from zoo.testing.accelerator import DEVICE, Accelerator, MisusedDeviceError
@@ -95,6 +96,28 @@ def generate(model: Decoder) -> None:
         for _ in range(3):
             assert model.decode(ids[:, :1], state).device == DEVICE
         assert all(t.device == DEVICE for layer in state.layers for t in layer.values())
+
+
+@pytest.mark.parametrize("position", ["none", "rope", "alibi", "learned"])
+def test_an_engine_reads_what_it_draws_from_and_nothing_else(
+    position: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = trainer_of(f"model.position={position}").model
+    samplers = [zoo.make("sampler", name) for name in ("temperature", "top_k", "top_p")]
+    drawn: list[int] = []
+
+    def draw(logits: torch.Tensor, uniforms: list[float]) -> torch.Tensor:
+        assert logits.device == DEVICE
+        drawn.append(len(logits))
+        return torch.zeros(len(logits), dtype=torch.int64)
+
+    monkeypatch.setattr(engine, "draw", draw)
+    request = engine.Engine(model).request([[1, 2, 3], [4]], samplers, max_new_tokens=40)
+    with Accelerator():
+        for nth, _ in enumerate(request):
+            if nth == 3:
+                request.end(1)
+    assert drawn == [2, 2, *[1] * 38]
 
 
 class Wrong(RMSNorm):

@@ -80,6 +80,25 @@ def test_an_evaluation_waits_once_however_many_windows_it_has(
     assert counted.seen == ["fetched"]
 
 
+@torch.no_grad()
+def test_decoding_asks_once_how_far_the_longest_row_has_come() -> None:
+    model = trainer_of("model.position=learned").model
+    padding = torch.tensor([4, 2, 3])
+    state = model.new_state(3, padding=padding)
+    ids = torch.zeros(3, 5, dtype=torch.int64)
+    with Waits() as seen:
+        model.decode(ids, state)
+        for _ in range(3):
+            model.decode(ids[:, :1], state)
+    assert len(seen.seen) == 1
+    assert state.longest == 8 - 2
+    state.select(torch.tensor([2, 0]))
+    assert state.longest == 8 - 3
+    fresh = model.new_state(1, padding=torch.tensor([1]))
+    state.replace(torch.tensor([0]), fresh)
+    assert state.longest == 8 - 1
+
+
 def test_the_counting_sees_what_waits() -> None:
     x = torch.arange(3.0)
     waiting: list[Callable[[], object]] = [
