@@ -96,7 +96,7 @@ CASES = [
         Drawing,
         "nothing_drawn_in_evaluation",
         "the second time: differs",
-        ("causal", "rows_alone", "decoding_agrees", "state_saved"),
+        ("causal", "rows_alone", "decoding_agrees", "state_saved", "copyable"),
     ),
     Case("block", Cacheless, "decoding_agrees", "token by token: differs"),
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from threading import Lock
 
 import numpy as np
 import torch
@@ -74,6 +75,12 @@ class Reading(RMSNorm):
         return super().forward(x) if bool(x.detach().isfinite().all()) else x * 0
 
 
+class Locked(RMSNorm):
+    def __init__(self, dim: int) -> None:
+        super().__init__(dim)
+        self.lock = Lock()
+
+
 def sized(size: int) -> RMSNorm:
     return RMSNorm(size)
 
@@ -94,5 +101,6 @@ CASES = [
     Case("norm", OnTheCPU, "weightless", "weight was put on cpu"),
     Case("norm", ByNumpy, "draws_repeat", "weight differs"),
     Case("norm", Reading, "on_accelerator", "_local_scalar_dense needs a value"),
+    Case("norm", Locked, "copyable", "raised TypeError: cannot pickle '_thread.lock' object"),
     Case("norm", HiddenState, "state_saved", "the output of a copy: differs"),
 ]

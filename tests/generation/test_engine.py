@@ -230,6 +230,31 @@ def test_a_stop_that_raises_leaves_the_engine_as_it_was(monkeypatch: pytest.Monk
     assert list(ASKED[1].tokens(engine)) == alone
 
 
+def test_no_memory_left_is_told_with_what_to_do() -> None:
+    def needs_too_much(*_: Any) -> Tensor:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.\nMore of it")
+
+    request = Engine(model_of()).request([[1]], [needs_too_much], max_new_tokens=1)
+    with pytest.raises(zoo.ZooError, match=r"cpu has no memory left .* 2 GiB\.\): continue fewer"):
+        list(request)
+
+
+def test_a_request_is_the_same_every_time_it_is_iterated() -> None:
+    request = Engine(model_of()).request([[1], [2, 3], [4]], SAMPLERS, max_new_tokens=8)
+    whole = list(request)
+    request.end(0)
+    assert list(request) == [(row, token) for row, token in whole if row != 0]
+
+
+def test_compiled_blocks_generate_as_they_are_written() -> None:
+    model = model_of()
+    for block in model.blocks:
+        block.compile()  # type: ignore[operator]
+    engine = Engine(model)
+    assert all(module._compiled_call_impl is None for module in engine.model.modules())
+    assert list(ASKED[0].tokens(engine)) == list(ASKED[0].tokens(Engine(model_of())))
+
+
 def test_threads_open_a_run_once() -> None:
     run = zoo.open_run("runs/tiny-1")
     together = Barrier(4, timeout=60)

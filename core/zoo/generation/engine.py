@@ -66,7 +66,7 @@ class Engine:
 
         Raises:
             ZooError: no prompts, an empty prompt, or no tokens asked for; during iteration, if the
-                samplers exclude every token.
+                samplers exclude every token or the device runs out of memory.
         """
         if max_new_tokens < 1:
             raise ZooError(f"max_new_tokens = {max_new_tokens}: at least 1 is needed")
@@ -114,11 +114,19 @@ class Request:
 
     @torch.inference_mode()
     def __iter__(self) -> Iterator[tuple[int, int]]:
+        try:
+            yield from self._tokens()
+        except torch.OutOfMemoryError as error:
+            reason = str(error).partition("\n")[0]
+            told = f"{self.engine.device} has no memory left for this batch ({reason})"
+            raise ZooError(f"{told}: continue fewer or shorter prompts at once") from None
+
+    def _tokens(self) -> Iterator[tuple[int, int]]:
         """Pad prompts on the left to one length; yield each row's next token, step by step.
 
         Stopped rows leave the batch, unless a compiled step decodes it, whose batch size is fixed.
         """
-        device, batch = self.engine.device, list(self.rows)
+        device, batch = self.engine.device, list(range(len(self.prompts)))
         model, step = self.engine.ready(len(batch))
         lengths = list(map(len, self.prompts))
         longest = max(lengths)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -140,6 +141,13 @@ class Bench:
         x = self.input(saved)
         yield from differing("the output of a copy", self.run(other, x), self.run(saved, x), 0)
 
+    def copyable(self, component: Component) -> Complaints:
+        """copy.deepcopy works after a training forward, and the copy gives the same outputs."""
+        part = self.precise(component)
+        x = self.input(part)
+        y = self.run(part, x.requires_grad_())
+        yield from differing("the output of a deep copy", self.run(copy.deepcopy(part), x), y, 0)
+
     def on_accelerator(self, component: Component) -> Complaints:
         """On a GPU all that it makes is there too, and nothing waits for a value (item, a mask)."""
         part = self.make(component)
@@ -163,6 +171,7 @@ class Bench:
             self.weightless,
             self.draws_repeat,
             self.state_saved,
+            self.copyable,
         )
 
 
