@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -142,6 +143,15 @@ class TestDraws:
         assert torch.equal(draws[0], draws[3])
         assert not torch.equal(draws[0], draws[1])
         assert not torch.equal(draws[0], draws[2])
+
+    def test_threads_make_the_models_that_one_makes(self) -> None:
+        """torch has one CPU generator for all threads."""
+        expected = decoder(n_layers=4).state_dict()
+        with ThreadPoolExecutor(3) as pool:
+            made = [pool.submit(decoder, n_layers=4) for _ in range(60)]
+        for future in made:
+            state = future.result().state_dict()
+            assert all(torch.equal(state[name], value) for name, value in expected.items())
 
 
 class TestDecoder:

@@ -62,7 +62,8 @@ def make(kind: str, name: str, *given: Any, **options: Any) -> Any:
 def build(recipe: Recipe | str | Path, vocab_size: int | None = None) -> Decoder:
     """The untrained model that a recipe, or the file of one, describes, on the CPU.
 
-    ``vocab_size`` is needed where the tokenizer learns it from the text.
+    ``vocab_size`` is needed where the tokenizer learns it from the text. Several threads may build
+    at once.
 
     >>> import zoo
     >>> zoo.build("recipes/smoke.toml").dims.vocab_size

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from threading import RLock
 from typing import Any
 
 import torch
@@ -21,18 +22,25 @@ def derived_seed(seed: int, *path: object) -> int:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
 
 
+DRAWING = RLock()
+"""Held while torch's CPU generator, which all threads share, is seeded for a part."""
+
+
 @contextmanager
 def seeded(seed: int, *path: object) -> Iterator[None]:
     """Inside, torch's CPU generator is a function of (seed, path); outside, as if nothing happened.
 
-    So two models that differ in one component share the first weights of all the others.
+    So two models that differ in one component share the first weights of all the others. One
+    thread at a time is inside, so that models made in several threads are those made one by one;
+    what draws from that generator in another thread without ``seeded`` still disturbs both.
     """
-    before = torch.get_rng_state()
-    torch.default_generator.manual_seed(derived_seed(seed, *path))
-    try:
-        yield
-    finally:
-        torch.set_rng_state(before)
+    with DRAWING:
+        before = torch.get_rng_state()
+        torch.default_generator.manual_seed(derived_seed(seed, *path))
+        try:
+            yield
+        finally:
+            torch.set_rng_state(before)
 
 
 def in_context(make: Any, **context: Any) -> Any:
