@@ -15,9 +15,11 @@ from torch import Tensor, nn
 import zoo
 from zoo.catalog.entries import Registrar, Registry
 from zoo.cli import main
+from zoo.contracts import BlockBuild, Out
 from zoo.recipe import first_pass
 from zoo.recipe.first_pass import run_fake_steps, unheard
 from zoo_builtin.attention.softmax import FullAttention
+from zoo_builtin.blocks import PreNorm
 from zoo_builtin.feedforward import MLP
 from zoo_builtin.norms import RMSNorm
 from zoo_builtin.positions import ALiBi, RoPE, Sinusoidal
@@ -102,14 +104,105 @@ class Silent:
     def __init__(self, params: Any = None) -> None: ...
 
 
+class LossOfEachToken(MLP):
+    def forward(self, x: Tensor) -> Any:
+        y = super().forward(x)
+        return Out(y, losses={"aux": y.square().sum(-1)})
+
+
+class LossAsFloat(FullAttention):
+    def forward(self, *given: Any, **more: Any) -> Any:
+        return Out(super().forward(*given, **more), losses={"aux": 0.0})  # type: ignore[arg-type, dict-item]
+
+
+class Uncollected(MLP):
+    def forward(self, x: Tensor) -> Any:
+        return Out(super().forward(x), stats={"tokens": torch.ones(())})
+
+
+class Cacheless(FullAttention):
+    new_cache = None  # type: ignore[assignment]
+
+
+class CachelessBlock(PreNorm):
+    new_cache = None  # type: ignore[assignment]
+
+
+class Pairing(PreNorm):
+    def forward(self, *given: Any) -> Any:
+        return tuple(super().forward(*given))
+
+
+class CarryingOneTensor(PreNorm):
+    def forward(self, *given: Any) -> Any:
+        out = super().forward(*given)
+        return Out(out.y, carry=out.y)  # type: ignore[arg-type]
+
+
+class NamingTensors(PreNorm):
+    def forward(self, *given: Any) -> Any:
+        out = super().forward(*given)
+        return Out(out.y, of_parts={"attention": out.of_parts["attention"].y})  # type: ignore[dict-item]
+
+
+class Misnaming(PreNorm):
+    def forward(self, *given: Any) -> Any:
+        out = super().forward(*given)
+        return Out(out.y, of_parts={"mixer": out.of_parts["attention"]})
+
+
+class Dropping(PreNorm):
+    """Its feed-forward part is one with a loss and a carried value, which it doesn't hand on."""
+
+    def __init__(self, build: BlockBuild) -> None:
+        super().__init__(build)
+        forward = self.feedforward.forward
+        self.feedforward.forward = lambda x: Out(  # type: ignore[method-assign]
+            forward(x), losses={"aux": x.sum()}, carry={"input": x}
+        )
+
+    def forward(self, *given: Any) -> Any:
+        return super().forward(*given).y
+
+
+class Expecting(PreNorm):
+    def forward(self, x: Tensor, seq: Any, cache: Any, carry: Any) -> Any:
+        out = super().forward(x + carry.get("input", 0), seq, cache, carry)
+        return Out(out.y + carry["skip0"], of_parts=out.of_parts)
+
+
 CASES = [
+    ("feedforward", LossOfEachToken, "in layer 0 returns the loss 'aux' of shape (1, 16): sum it"),
+    ("attention", LossAsFloat, "in layer 0 returns the loss 'aux' of type float: a tensor is"),
+    ("feedforward", Uncollected, "in layer 0 returns statistics ('tokens') and has no after_step"),
+    ("attention", Cacheless, "is Cacheless, which has no new_cache"),
+    ("block", CachelessBlock, "is CachelessBlock, which has no new_cache"),
+    ("block", Pairing, "in layer 0 returns a tuple instead of a tensor or an Out"),
+    ("block", CarryingOneTensor, "in layer 0 returns carry of type Tensor, no mapping: write car"),
+    (
+        "block",
+        NamingTensors,
+        "in layer 0 returns of_parts in which 'attention' is a Tensor: an Out",
+    ),
+    ("block", Misnaming, "in layer 0 returns of_parts with 'mixer', which is none of its parts: "),
+    (
+        "block",
+        Dropping,
+        "in layer 0 drops the loss 'aux' and the carried value 'input' that its part 'feedforward' "
+        'returned: write Out(y, of_parts={"feedforward": as_out(self.feedforward(…))})',
+    ),
+    ("block", Expecting, "in layer 0 fails: KeyError: 'skip0' (carried to layer 0: nothing)"),
     ("norm", Forwardless, "has no forward"),
-    ("norm", Averaging, "makes (1, 16) of (1, 16, 32) instead of (1, 16, 32)"),
+    ("norm", Averaging, "in layer 0 makes (1, 16) of (1, 16, 32) instead of (1, 16, 32)"),
     ("norm", Scalar, "has a parameter scale of no dimension: give it the shape (1,)"),
-    ("norm", Misspelt, "fails: AttributeError: 'Misspelt' object has no attribute 'wieght'"),
-    ("activation", Ungated, "makes (1, 16, 192) of (1, 16, 192) instead of (1, 16, 96)"),
-    ("attention", LastToken, "makes (1, 1, 32) of (1, 16, 32) instead of (1, 16, 32)"),
-    ("feedforward", Paired, "returns a tuple instead of a tensor"),
+    (
+        "norm",
+        Misspelt,
+        "in layer 0 fails: AttributeError: 'Misspelt' object has no attribute 'wieght'",
+    ),
+    ("activation", Ungated, "in layer 0 makes (1, 16, 192) of (1, 16, 192) instead of (1, 16, 96)"),
+    ("attention", LastToken, "in layer 0 makes (1, 1, 32) of (1, 16, 32) instead of (1, 16, 32)"),
+    ("feedforward", Paired, "in layer 0 returns a tuple instead of a tensor or an Out"),
     ("position", Halved, "rotate makes (1, 4, 16, 4) of (1, 4, 16, 8) instead of (1, 4, 16, 8)"),
     ("position", Short, "add makes (1, 15, 32) of (1, 16, 32) instead of (1, 16, 32)"),
     ("position", OneHead, "bias makes (1, 1, 16, 16) of (1, 16) instead of (1, 4, 16, 16)"),
@@ -167,6 +260,39 @@ def test_a_component_that_breaks_its_contract_is_named(
     assert {problem.path for problem in problems} == {place}
 
 
+class Halving(PreNorm):
+    """Makes half of its part's loss its own, and leaves out what it has no use for."""
+
+    def forward(self, *given: Any) -> Any:
+        out = super().forward(*given)
+        part = out.of_parts["feedforward"]
+        halved = {name: loss / 2 for name, loss in part.losses.items()}
+        return Out(out.y, losses=halved, of_parts={"attention": Out(out.y)})
+
+
+class Auxiliary(MLP):
+    def forward(self, x: Tensor) -> Any:
+        y = super().forward(x)
+        return Out(y, losses={"aux": y.square().sum()})  # type: ignore[union-attr]
+
+
+def test_what_a_block_returns_may_replace_what_its_parts_did(recipe: Path) -> None:
+    offered = offering("block", Halving)
+    mine = Registrar("mine", "1")
+    mine.feedforward("auxiliary", Auxiliary)
+    offered.add(mine.entries)
+    change = ["model.block=mine", "model.feedforward=auxiliary"]
+    assert zoo.check(recipe, change, offered) == []
+
+
+def test_the_layer_of_a_flaw_is_told(recipe: Path) -> None:
+    change = ["model.n_layers=3", "model.block=['pre_norm', 'pre_norm', 'mine']"]
+    (problem,) = zoo.check(recipe, change, offering("block", Expecting))
+    assert problem.path == "model.block[2]"
+    told = "in layer 2 fails: KeyError: 'skip0' (carried to layer 2: nothing);"
+    assert problem.message.startswith(f"block 'mine' {told}")
+
+
 def test_training_names_it_too(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -220,7 +346,7 @@ def test_zoos_own_components_pass_without_values(tmp_path: Path) -> None:
             with first_pass.noting_made() as made, torch.device("meta"):
                 model: Any = zoo.load_recipe(path, [*mine, *change]).model(300, 0)
                 assert list(first_pass.lacks(made)) == []
-                run_fake_steps(model, [each for each in made if each[0].entry.kind != "model"])
+                run_fake_steps(model, [each for each in made if each[0].entry.kind != "model"], [])
 
 
 class Listener:

@@ -104,6 +104,7 @@ KINDS: dict[str, Kind] = {
             given=("build",),
             explains=(Build,),
             declares=("accepts", "new_cache"),
+            calls=("__call__", "new_cache"),
         ),
         Kind(
             "feedforward",
@@ -123,6 +124,7 @@ KINDS: dict[str, Kind] = {
             given=("build",),
             explains=(Build, BlockBuild),
             declares=("new_cache",),
+            calls=("__call__", "new_cache"),
         ),
         Kind(
             "loss",

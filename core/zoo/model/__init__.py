@@ -1,4 +1,4 @@
-"""The decoder, layers, sequence, key/value cache, parameter roles.
+"""The decoder, layers, sequence, key/value cache, what parts may return, parameter roles.
 
 May import: contracts.
 """

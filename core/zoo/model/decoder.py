@@ -7,7 +7,7 @@ How the parts of a layer are wired is up to its block.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
 import torch
@@ -22,7 +22,6 @@ from zoo.contracts import (
     Loss,
     Make,
     Norm,
-    Out,
     PerLayer,
     Position,
     as_out,
@@ -33,6 +32,7 @@ from zoo.model.build import BlockBuild, Build, seeded
 from zoo.model.init import Init, SchemeName, truncated_normal_
 from zoo.model.kv_cache import DecodingState
 from zoo.model.layers import Embedding, product
+from zoo.model.returned import outs
 from zoo.model.sequence import Seq
 from zoo.model.sizes import size_flaws, width_flaws
 
@@ -286,13 +286,6 @@ class Decoder(nn.Module):
                 if out.stats:
                     stats[path] = out.stats
         return self.norm(x), losses, stats
-
-
-def outs(path: str, out: Out) -> Iterator[tuple[str, Out]]:
-    """What parts returned, each with its path, then what holds them."""
-    for name, of_part in out.of_parts.items():
-        yield from outs(f"{path}.{name}", of_part)
-    yield path, out
 
 
 def check_ids(ids: Any) -> None:

@@ -15,11 +15,12 @@ from torch import Tensor, nn
 
 from zoo.catalog.component import Component, noting_made, reason
 from zoo.compute.device import autocast, choose_device, choose_precision
-from zoo.contracts import Observer, as_out
+from zoo.contracts import Observer, Out, as_out
 from zoo.contracts.kinds import KINDS
 from zoo.contracts.parts import ACTS_BY
 from zoo.errors import ZooError
 from zoo.model.decoder import Decoder
+from zoo.model.returned import dropped, misnamed, unfit_sums, unusable
 from zoo.model.sequence import Seq
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def first_flaw(recipe: Recipe, vocab_size: int, model: Decoder, made: Made) -> P
         return None
     try:
         with torch.device("meta"):
-            run_fake_steps(model, made)
+            run_fake_steps(model, made, [])
     except PartError as flaw:
         return flaw
     except Exception:
@@ -128,29 +129,50 @@ def first_flaw(recipe: Recipe, vocab_size: int, model: Decoder, made: Made) -> P
         return None
     with noting_made() as made:
         model = recipe.model(vocab_size, recipe.train.seed).to(device)
+    carried: list[list[str]] = []
     try:
         with autocast(device, choose_precision(recipe.train.precision, device)):
-            run_fake_steps(model, made)
+            run_fake_steps(model, made, carried)
     except PartError as flaw:
         return flaw
     except Exception as error:
-        component = at_fault(error, made)
-        if component is not None:
-            return PartError(component, f"fails: {reason(error)}")
+        if (found := at_fault(error, made)) is not None:
+            component, part = found
+            told = f"{in_layer(paths(model).get(id(part), ''))}fails: {reason(error)}"
+            if isinstance(error, KeyError) and carried:
+                names = ", ".join(map(repr, carried[-1])) or "nothing"
+                told += f" (carried to layer {len(carried) - 1}: {names})"
+            return PartError(component, told)
     return None
 
 
-def run_fake_steps(model: Decoder, made: Made) -> None:
-    """One window through a model. Raises PartError, or whatever a component raises."""
+def run_fake_steps(model: Decoder, made: Made, carried: list[list[str]]) -> None:
+    """One window through a model. Raises PartError, or whatever a component raises.
+
+    ``carried`` gets the names of what was carried to each layer that was called.
+    """
     device = model.embedding.weight.device
+    path_of = paths(model)
+    beside: dict[str, Out] = {}
     for component, part in made:
-        if isinstance(part, nn.Module) and component.entry.kind in SHAPES:
-            part.register_forward_hook(watching(component, SHAPES[component.entry.kind]))
-        if component.entry.kind == "position":
+        kind = component.entry.kind
+        if isinstance(part, nn.Module) and kind in SHAPES:
+            path = path_of.get(id(part), "")
+            part.register_forward_hook(watching(component, path, SHAPES[kind]))
+            if kind in MAY_ADD:
+                part.register_forward_hook(listening(component, path, beside))
+        if kind == "position":
             try_position(component, part, model, device)
+    for block in model.blocks:
+        block.register_forward_pre_hook(lambda _, given: carried.append(sorted(given[3])))
     ids = torch.zeros(1, model.dims.max_seq_len, dtype=torch.long, device=device)
     with torch.no_grad():
         model(ids, ids)
+
+
+def paths(model: nn.Module) -> dict[int, str]:
+    """Where each module of a model is in it, by its ``id``."""
+    return {id(module): path for path, module in model.named_modules()}
 
 
 def same(part: Any, x: Tensor) -> tuple[int, ...]:
@@ -170,18 +192,60 @@ SHAPES: dict[str, Callable[[Any, Tensor], tuple[int, ...]]] = {
 }
 """The shape of what each kind of part makes of x."""
 
+MAY_ADD = ("attention", "feedforward", "block")
+"""The kinds that may return an Out."""
+
 
 def watching(
-    component: Component, shape: Callable[[Any, Tensor], tuple[int, ...]]
+    component: Component, path: str, shape: Callable[[Any, Tensor], tuple[int, ...]]
 ) -> Callable[..., None]:
+    """A hook that raises PartError where the part returns what its host can't use."""
+    where = in_layer(path)
+
     def hook(part: nn.Module, given: tuple[Any, ...], returned: Any) -> None:
-        y = as_out(returned).y
-        if not isinstance(y, Tensor):
-            raise PartError(component, f"returns a {type(y).__name__} instead of a tensor")
+        if component.entry.kind in MAY_ADD:
+            for told in unusable(returned):
+                raise PartError(component, f"{where}{told}")
+        elif not isinstance(returned, Tensor):
+            told = f"returns a {type(returned).__name__} instead of a tensor"
+            raise PartError(component, f"{where}{told}")
         if given and isinstance(given[0], Tensor):
-            expect(component, "makes", given[0], y, shape(part, given[0]))
+            y = as_out(returned).y
+            expect(component, f"{where}makes", given[0], y, shape(part, given[0]))
 
     return hook
+
+
+def listening(component: Component, path: str, beside: dict[str, Out]) -> Callable[..., None]:
+    """A hook that raises PartError where what is beside an output can't be used, or is lost.
+
+    ``beside`` collects what a layer's parts return until its block hands it on, by their paths.
+    """
+    where = in_layer(path)
+
+    def hook(part: nn.Module, given: tuple[Any, ...], returned: Any) -> None:
+        flaws = [*misnamed(part, returned), *unfit_sums(part, returned)]
+        if component.entry.kind == "block":
+            inside = {
+                inner.removeprefix(f"{path}."): beside.pop(inner)
+                for inner in [*beside]
+                if inner.startswith(f"{path}.")
+            }
+            flaws += dropped(returned, inside)
+        else:
+            for inner in [inner for inner in beside if inner.startswith(f"{path}.")]:
+                del beside[inner]  # a part of this one, which may do with it what it likes
+            beside[path] = as_out(returned)
+        for told in flaws:
+            raise PartError(component, f"{where}{told}")
+
+    return hook
+
+
+def in_layer(path: str) -> str:
+    """ "in layer 2 " for what belongs to that one."""
+    found = re.match(r"blocks\.(\d+)(\.|$)", path)
+    return f"in layer {found[1]} " if found else ""
 
 
 def expect(component: Component, does: str, x: Tensor, y: Any, shape: tuple[int, ...]) -> None:
@@ -209,13 +273,15 @@ def try_position(component: Component, position: Any, model: Decoder, device: An
         expect(component, "bias makes", seq.pos, bias, (1, dims.n_heads, length, length))
 
 
-def at_fault(error: BaseException, made: Made) -> Component | None:
-    """The component from outside in whose code an error came up, the innermost one."""
-    component_of = {
-        id(part): component for component, part in made if not component.entry.plugin.builtin
+def at_fault(error: BaseException, made: Made) -> tuple[Component, Any] | None:
+    """The innermost component from outside in whose code an error came up, and what it made."""
+    found_by_id = {
+        id(part): (component, part)
+        for component, part in made
+        if not component.entry.plugin.builtin
     }
     found, at = None, error.__traceback__
     while at is not None:
-        found = component_of.get(id(at.tb_frame.f_locals.get("self")), found)
+        found = found_by_id.get(id(at.tb_frame.f_locals.get("self")), found)
         at = at.tb_next
     return found

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from zoo.catalog.component import Component
 from zoo.contracts import Out, as_out
 from zoo.model.build import BlockBuild
-from zoo.model.decoder import outs
+from zoo.model.returned import outs
 from zoo.model.sequence import Seq
 from zoo.testing import decoding
 from zoo.testing.bench import DIMS, Bench, named, no_module, unfit_sums
