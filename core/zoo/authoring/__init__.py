@@ -3,18 +3,16 @@
 What stands here stays; everything else in ``zoo`` is the core's own and may change. Zoo's built-in
 components import nothing else.
 
-Parts of the model::
+Parts of the model: CONTRIBUTING.md has a complete attention and a complete block. Of an attention
+these lines concern the decoding state and the window, ``dims.max_seq_len`` or a shorter one::
 
-    class Attention(nn.Module):
-        def __init__(self, build: Build) -> None:
-            self.qkv = build.linear(d_model, {"q": w, "k": w, "v": w})  # maps come from `build`
+    def new_cache(self, batch, max_len, device, dtype):  # a ring buffer, and the positions in it
+        return key_value_cache(batch, n_heads, max_len, head_dim, device, dtype)
 
-        def new_cache(self, batch, max_len, device, dtype):
-            shape = (batch, n_heads, max_len, head_dim)
-            return key_value_cache(...)  # a ring buffer, and the positions in it
-
-        def forward(self, x, seq, cache=None, carry=()):
-            k, v, k_pos = extend(cache, k, v, seq)  # all keys and values to look at
+    def forward(self, x, seq, cache=None, carry=MappingProxyType({})):
+        ...
+        k, v, k_pos = extend(cache, k, v, seq)  # all keys and values to look at; cache may be None
+        mask = seq.visible(k_pos, window=self.window)
 
 Optimizers::
 

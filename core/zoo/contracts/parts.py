@@ -56,9 +56,15 @@ class Attention(Protocol):
     attention. ``new_cache`` makes the decoding state, a plain dict of tensors, batch first, which
     ``forward`` updates in place; a cache of ``max_len`` columns must serve any number of tokens by
     forgetting the oldest, and a new one stands for any number of columns of padding: the first call
-    may have ``seq.start`` above 0. ``zoo.authoring`` has one: ``key_value_cache`` makes a ring
-    buffer, and ``extend(cache, k, v, seq)`` returns all keys and values to look at, with their
-    positions.
+    may have ``seq.start`` above 0. ``zoo.authoring`` has one:
+    ``key_value_cache(batch, n_heads, max_len, head_dim, device, dtype)`` makes a ring buffer, and
+    ``k, v, k_pos = extend(cache, k, v, seq)`` returns all keys and values to look at, with their
+    positions. In training ``cache`` is None: keys and values are the call's own, at ``seq.pos``,
+    which is what ``extend`` returns then.
+
+    Texts go on past max_seq_len, and calls may hand several tokens to a full cache. So that every
+    query sees the same number of tokens however the text is cut into calls, pass the window to
+    ``visible``: ``dims.max_seq_len``, or a shorter one of the attention's own.
 
     ``seq`` says where the tokens of this call stand::
 
@@ -66,10 +72,14 @@ class Attention(Protocol):
         start                    columns that earlier calls have put into the cache
         ragged                   whether the rows stand at different positions
         rotate(x, key=False)     queries, or keys, as the position turns them
-        bias(k_pos)              what the position adds to the scores, or None
-        visible(k_pos, window=)  (B|1, 1, T, S) which keys each query may see
+        bias(k_pos)              what the position adds to the scores, (B|1, H, T, S), or None;
+                                 float32: cast it to the type of the queries where a kernel
+                                 takes one type alone, as torch's does
+        visible(k_pos, window=)  (B|1, 1, T, S) which keys each query may see, True where it may
         once(key, make)          make(), called once a forward for all layers; a key that is the
                                  same in every process lets compiled code be found again
+
+    CONTRIBUTING.md has a complete one.
     """
 
     accepts: frozenset[str]
@@ -115,7 +125,24 @@ class Block(Protocol):
     ``carry`` holds what earlier layers returned to be carried, their parts or the blocks
     themselves: ``Out(x, carry={"skip": x})`` is there in all later layers, from this call alone.
     ``new_cache`` makes the decoding state of all attention in it, mostly
-    ``self.attention.new_cache(…)``.
+    ``self.attention.new_cache(…)``. Two attentions keep theirs in one flat dict, told apart by the
+    beginnings of the keys; the tensors are updated in place, so each may be given a dict of its
+    own that holds the same ones::
+
+        def new_cache(self, *sizes):
+            return {
+                f"{name}.{key}": tensor
+                for name in ("near", "far")  # its two attentions
+                for key, tensor in getattr(self, name).new_cache(*sizes).items()
+            }
+
+        def cache_of(self, name, cache):
+            if cache is None:
+                return None
+            start = f"{name}."
+            return {k.removeprefix(start): t for k, t in cache.items() if k.startswith(start)}
+
+    CONTRIBUTING.md has a complete block.
     """
 
     def __call__(

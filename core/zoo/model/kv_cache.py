@@ -31,13 +31,16 @@ def key_value_cache(
 
 
 def extend(
-    cache: dict[str, Tensor], k_BHTD: Tensor, v_BHTD: Tensor, seq: Seq
+    cache: dict[str, Tensor] | None, k_BHTD: Tensor, v_BHTD: Tensor, seq: Seq
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Adds this call's keys and values; returns all that its queries may need, with positions.
 
     Returns keys and values (B, H, S, D) and their positions (B|1, S), in no particular order: the
     ring buffer forgets nothing that a query of this call could still see in a window of its length.
+    Without a cache, as in training, these are the call's own, at ``seq.pos``.
     """
+    if cache is None:
+        return k_BHTD, v_BHTD, seq.pos
     k_BHDS, v_BHSD = cache["k"], cache["v"]
     batch, _, max_len, _ = v_BHSD.shape
     n_new = k_BHTD.shape[2]

@@ -21,6 +21,7 @@ POSITIONS = {"none": set(), "learned": set(), "rope": {"qk"}, "alibi": {"scores"
 """Registered positions that attention is tried with, and what each acts on within attention."""
 
 LONGER = 40
+WINDOWED = "keep dims.max_seq_len tokens, or a window, and give it to seq.visible as window="
 PAST_THE_END = ([10, *30 * [1]], [14, 9, *17 * [1]], [25, *15 * [1]])
 
 
@@ -173,7 +174,7 @@ def past_the_end(component: Component) -> Complaints:
             how = f"position {name!r}, {chunks[0]}, {chunks[1]}, … tokens a call"
             forgotten = list(differing(how, seen, last))
             if forgotten and any(differing(how, seen, all_tokens(component, attention, x, name))):
-                yield from forgotten
+                yield f"{forgotten[0]}; {WINDOWED}"
 
 
 def in_chunks(attention: Any, x: Tensor, chunks: Sequence[int], position: str) -> Tensor:

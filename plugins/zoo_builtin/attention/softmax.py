@@ -87,9 +87,7 @@ class SlidingAttention(nn.Module):
         if self.q_norm is not None and self.k_norm is not None:
             q, k = self.q_norm(q), self.k_norm(k)
         q, k = seq.rotate(q), seq.rotate(k, key=True)
-        k_pos = seq.pos
-        if cache is not None:
-            k, v, k_pos = extend(cache, k, v, seq)
+        k, v, k_pos = extend(cache, k, v, seq)
         attend = self.attend_fused if self.kernel == "fused" else self.attend_reference
         return self.out(attend(q, k, v, seq, k_pos).transpose(1, 2).flatten(2))
 
