@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from commands import inside, trained  # noqa: F401  (fixtures)
@@ -54,3 +56,44 @@ def test_a_row_draws_the_same_whatever_stands_beside_it() -> None:
     for row, text in run.stream(["One day", "a"], seed=3):
         texts[row] += text
     assert "One day" + texts[0] == run.generate("One day", seed=3)
+
+
+WRONG = [
+    *[("seed", value) for value in ("a", None, [1], 1.5, True, -1, 2**63)],
+    *[("max_new_tokens", value) for value in (True, 2.5, "a", 0, -3, [4])],
+    *[("stop", value) for value in (5, "", [".", ""], [5], None, b".")],
+    *[("temperature", value) for value in ("a", True, -1.0, math.nan, [0.5])],
+    *[("top_k", value) for value in ("a", True, 2.5, 0)],
+    *[("top_p", value) for value in ("a", True, 0, 1.5)],
+    *[("samplers", value) for value in ("greedy", ["greedy"], 5, Nothing())],
+]
+
+
+@pytest.mark.parametrize(("name", "value"), WRONG)
+def test_an_option_that_does_not_fit_is_refused_at_once(name: str, value: Any) -> None:
+    with pytest.raises(zoo.ZooError, match="^" + re.escape(f"{name} = {value!r}: ")):
+        zoo.open_run("runs/tiny-1").stream("a", **{name: value})
+
+
+def test_prompts_that_are_no_texts_are_refused() -> None:
+    run = zoo.open_run("runs/tiny-1")
+    wrong: Any
+    for wrong in (5, None, b"a"):
+        with pytest.raises(zoo.ZooError, match=r"prompts = .*: expected a string or a list of str"):
+            run.stream(wrong)
+    for wrong in (["a", 5], [None]):
+        with pytest.raises(zoo.ZooError, match="the prompt must be a string, not"):
+            run.stream(wrong)
+
+
+def test_numbers_of_numpy_and_torch_are_numbers() -> None:
+    run = zoo.open_run("runs/tiny-1")
+    plain = run.generate("a", seed=3, max_new_tokens=5, top_k=4, temperature=0.5, top_p=0.75)
+    theirs: Any = {
+        "seed": np.int64(3),
+        "max_new_tokens": np.uint8(5),
+        "top_k": torch.tensor(4),
+        "temperature": np.float32(0.5),
+        "top_p": np.float64(0.75),
+    }
+    assert run.generate("a", **theirs) == plain

@@ -158,33 +158,35 @@ class Run(SavedRun):
         ``temperature``, ``top_k`` and ``top_p`` change the chain of samplers of the recipe's
         ``[generate]`` as the command's flags do; ``samplers`` is a whole chain instead.
         ``max_new_tokens`` defaults to the recipe's number. Text ends before a ``stop``, or the
-        first of several.
+        first of several. ``seed`` is from 0 to 2⁶³ − 1.
 
         Raises:
             ZooError: options that don't fit, or a prompt that can't be encoded.
         """
+        from zoo.generation.options import count, prompts_of, samplers_of, scalar, seed_of, stops_of
         from zoo.generation.sampling import chosen_samplers
         from zoo.generation.text_stream import DEFAULT_NEW_TOKENS, stream
 
+        asked = prompts_of(prompts)
+        seed, stops = seed_of(seed), stops_of(stop)
         settings = self.recipe.generate
-        words = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
+        if max_new_tokens is None:
+            max_new_tokens = settings.max_new_tokens or DEFAULT_NEW_TOKENS
+        limit = count("max_new_tokens", max_new_tokens)
+        words = {
+            "temperature": scalar(temperature),
+            "top_k": scalar(top_k),
+            "top_p": scalar(top_p),
+        }
         if samplers is not None and any(value is not None for value in words.values()):
             raise ZooError("samplers is a whole chain: put temperature, top_k and top_p into it")
+        if samplers is None:
+            chain = chosen_samplers(settings.samplers, words)
+        else:
+            chain = samplers_of(samplers)
         with self.reading:
             engine, tokenizer = self.engine, self.tokenizer
-        return stream(
-            engine,
-            tokenizer,
-            [prompts] if isinstance(prompts, str) else prompts,
-            chosen_samplers(settings.samplers, words) if samplers is None else samplers,
-            max_new_tokens=(
-                settings.max_new_tokens or DEFAULT_NEW_TOKENS
-                if max_new_tokens is None
-                else max_new_tokens
-            ),
-            seed=seed,
-            stop=[stop] if isinstance(stop, str) else stop,
-        )
+        return stream(engine, tokenizer, asked, chain, max_new_tokens=limit, seed=seed, stop=stops)
 
 
 def open_run(
