@@ -110,6 +110,9 @@ def test_the_command_to_try_works(capsys: pytest.CaptureFixture[str]) -> None:
     out = output_of(capsys, "train", "tiny.toml", "--set", "train.steps=2")
     tried = shlex.split(out.splitlines()[-1].removeprefix("try: "))
     assert tried[0] == "zoo"
+    corpus = zoo.make("corpus", "stories", max_bytes=40_000, valid_bytes=10_000)
+    assert next(corpus.documents("valid")).decode().startswith(tried[-1])
+    assert len(tried[-1].split()) == 4
     assert output_of(capsys, *tried[1:])
 
 
@@ -118,9 +121,13 @@ def test_a_stand_in_is_told_after_training_and_before_generating(
 ) -> None:
     corpus = '{ name = "tinystories", offline = { name = "stories", max_bytes = 40_000 } }'
     changes = ("--set", f"data.corpus={corpus}", "--set", "train.steps=2", "--out", "stand-in")
-    out = output_of(capsys, "train", "tiny.toml", *changes)
+    changes = (*changes, "--set", "train.observers=['console']")
+    assert main(["train", "tiny.toml", *changes]) == 0
+    out, err = capsys.readouterr()
     (notice,) = zoo.open_run("stand-in").info["notices"]
     assert notice in out
+    assert f"\nnote: {notice[:60]}" in err
+    assert not any(notice in line for line in err.splitlines() if line.startswith("note: "))
     assert "sentences of validation stand word for word in training" in notice
     assert main(["generate", "stand-in", "--prompt", ""]) == 0
     assert "stories, standing in offline for TinyStories" in capsys.readouterr().err

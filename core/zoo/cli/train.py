@@ -180,7 +180,7 @@ def report(run: Run) -> None:
     say("writing a sample")
     sample = run.generate(seed=run.recipe.train.seed)
     print(f"{readable(str(write_sample(run, sample)))}\n{for_reader(sample.strip())}\n")
-    words = first_words(sample)
+    words = first_words(run.opening)
     prompt = f" --prompt {quoted(words)}" if words else ""
     print(f"try: zoo generate {quoted(run.dir)}{plugin_flags()}{prompt}")
 

@@ -62,6 +62,13 @@ class TokenData:
         sizes = f"{len(self.train):,} tokens to train on, {len(self.valid):,} for validation"
         return f"<TokenData {self.label!r}: {sizes}>"
 
+    @property
+    def opening(self) -> str:
+        """How the first document of validation begins, in 64 tokens at most."""
+        ids = self.valid.window(0, min(64, len(self.valid)) - 1).tolist()
+        end = ids.index(self.tokenizer.eot) if self.tokenizer.eot in ids else len(ids)
+        return self.tokenizer.decode(ids[:end])
+
 
 def prepare(
     recipe: Recipe, *, tokenizer: Tokenizer | None = None, key: str | None = None

@@ -37,6 +37,9 @@ LAYERS = 1000  # that a model may have without a tensor for each
 class SavedRun:
     """A run directory, opened at a checkpoint; ``open_saved(path)`` makes one. Needs no torch.
 
+    Attributes:
+        opening: how its validation text begins; "" unless it was just trained.
+
     Raises:
         ZooError: no run or no checkpoint there.
     """
@@ -44,6 +47,7 @@ class SavedRun:
     dir: Path
     opened: Checkpoint | None = None
     summary: dict[str, Any] = field(default_factory=dict)
+    opening: str = ""
 
     def __repr__(self) -> str:
         step = self.opened.step if self.opened is not None else self.summary.get("step", 0)

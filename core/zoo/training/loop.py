@@ -376,6 +376,7 @@ class Session:
         self.trainer.group.wait()
         opened = open_saved(self.dir) if self.first else SavedRun(self.dir)
         opened.summary = self.summary("finished")
+        opened.opening = self.trainer.data.opening
         opened.recipe = self.recipe  # which knows its registry
         return opened
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Mapping
+from textwrap import shorten
 from typing import TYPE_CHECKING, Any, Protocol
 
 from zoo.authoring import duration, say
@@ -12,13 +13,16 @@ from zoo.authoring import duration, say
 if TYPE_CHECKING:
     from zoo.contracts import RunInfo
 
+NOTE = 100
+"""Characters of a note on the text that are told at the start."""
+
 
 class Console:
     """Shows what a run is doing: a progress bar on a terminal, else a line now and then.
 
     Both say the phase, the step, the loss, the last validation loss, tokens/s and the time left;
     each evaluation leaves a line of its own. ``every_seconds`` is how often, at most, a line is
-    written where there is no terminal.
+    written where there is no terminal. Long notes on the text are cut short.
     """
 
     def __init__(self, run: RunInfo, *, every_seconds: float = 5.0) -> None:
@@ -41,8 +45,8 @@ class Console:
         )
         if run.compiled:
             self.display.say("compiling at the first steps: half a minute once, then kept on disk")
-        for notice in run.notices:
-            self.display.say(f"note: {notice}")
+        for notice in run.notices:  # in full with the summary, and in run.json
+            self.display.say(f"note: {shorten(notice, NOTE, placeholder=' …')}")
 
     def phase_changed(self, name: str) -> None:
         self.phase = name
