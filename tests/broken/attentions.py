@@ -128,7 +128,7 @@ CASES = [
         "attention",
         OneLength,
         "cache_is_batch_first",
-        "for 3 rows: 'length' is (1,)",
+        "for 3 rows in which 'length' is (1,)",
         ("decoding_agrees", "on_accelerator"),
     ),
     Case(

@@ -105,7 +105,7 @@ CASES = [
         "total after a change there: differs",
         ("nothing_to_predict_is_zero",),
     ),
-    Case("loss", Nameless, "made", "the parts are none, without 'nll'"),
+    Case("loss", Nameless, "made", "returns no 'nll' among its parts (none): "),
     Case("loss", Bits, "nll_true", "nll: differs"),
     Case("loss", OfItsOwn, "gradients_true", "in a direction whose slope is"),
     Case("loss", Overflowing, "large_logits_stay_finite", "not finite"),

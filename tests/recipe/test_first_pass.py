@@ -21,6 +21,7 @@ from zoo.recipe.first_pass import run_fake_steps, unheard
 from zoo_builtin.attention.softmax import FullAttention
 from zoo_builtin.blocks import PreNorm
 from zoo_builtin.feedforward import MLP
+from zoo_builtin.losses import CrossEntropy
 from zoo_builtin.norms import RMSNorm
 from zoo_builtin.positions import ALiBi, RoPE, Sinusoidal
 from zoo_builtin.tokenizers import Byte
@@ -124,6 +125,27 @@ class Cacheless(FullAttention):
     new_cache = None  # type: ignore[assignment]
 
 
+class Forgetful(FullAttention):
+    def new_cache(self, *given: Any) -> Any:
+        super().new_cache(*given)
+
+
+class RowsLast(FullAttention):
+    def new_cache(self, *given: Any) -> Any:
+        return {name: held.mT for name, held in super().new_cache(*given).items()}
+
+
+class OfEachToken(CrossEntropy):
+    def forward(self, hidden: Tensor, *given: Any) -> Any:
+        total, parts = super().forward(hidden, *given)
+        return total.expand(hidden.shape[:-1]), parts
+
+
+class Alone(CrossEntropy):
+    def forward(self, *given: Any) -> Any:
+        return super().forward(*given)[0]
+
+
 class CachelessBlock(PreNorm):
     new_cache = None  # type: ignore[assignment]
 
@@ -176,6 +198,10 @@ CASES = [
     ("attention", LossAsFloat, "in layer 0 returns the loss 'aux' of type float: a tensor is"),
     ("feedforward", Uncollected, "in layer 0 returns statistics ('tokens') and has no after_step"),
     ("attention", Cacheless, "is Cacheless, which has no new_cache"),
+    ("attention", Forgetful, "in layer 0 makes a cache of type NoneType: a plain dict of"),
+    ("attention", RowsLast, "in layer 0 makes a cache for 2 rows in which 'pos' is (16, 2)"),
+    ("loss", OfEachToken, "returns a total of shape (1, 16): sum it up to a single number"),
+    ("loss", Alone, "returns a Tensor: (sum to minimise, "),
     ("block", CachelessBlock, "is CachelessBlock, which has no new_cache"),
     ("block", Pairing, "in layer 0 returns a tuple instead of a tensor or an Out"),
     ("block", CarryingOneTensor, "in layer 0 returns carry of type Tensor, no mapping: write car"),

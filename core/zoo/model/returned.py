@@ -1,4 +1,4 @@
-"""What is wrong with what a block, or a part of one, returned; each with what to write instead.
+"""What is wrong with what a part of a model returned; each with what to write instead.
 
 A complaint has the part as its subject: "returns a tuple instead of a tensor or an Out".
 """
@@ -97,6 +97,40 @@ def dropped(returned: Any, of_parts: Mapping[str, Out]) -> Iterator[str]:
         if lost:
             wanted = f'write Out(y, of_parts={{"{name}": as_out(self.{name}(…))}})'
             yield f"drops {' and '.join(lost)} that its part {name!r} returned: {wanted}"
+
+
+def unusable_loss(returned: Any) -> Iterator[str]:
+    """What a loss returned that isn't a sum to minimise and its parts by name, with "nll"."""
+    wanted = '(sum to minimise, {"nll": sum of −log p}) is expected, both 0-dimensional tensors'
+    if not isinstance(returned, tuple) or len(returned) != 2:
+        yield f"returns a {type(returned).__name__}: {wanted}"
+        return
+    total, parts = returned
+    if not isinstance(parts, Mapping):
+        yield f"returns parts of type {type(parts).__name__}: {wanted}"
+        return
+    if "nll" not in parts:
+        known = ", ".join(map(repr, parts)) or "none"
+        yield f"returns no 'nll' among its parts ({known}): {wanted}"
+    for name, value in (("a total", total), *((repr(name), parts[name]) for name in parts)):
+        if not isinstance(value, Tensor):
+            yield f"returns {name} of type {type(value).__name__}: {wanted}"
+        elif value.ndim:
+            yield f"returns {name} of shape {tuple(value.shape)}: sum it up to a single number"
+
+
+def unusable_cache(cache: Any, rows: int) -> Iterator[str]:
+    """What a cache for so many rows is, where it is no plain dict of tensors, batch first."""
+    wanted = "a plain dict of tensors is expected whose first dimension is the batch"
+    if type(cache) is not dict:
+        yield f"makes a cache of type {type(cache).__name__}: {wanted}"
+        return
+    for name, tensor in cache.items():
+        if not isinstance(tensor, Tensor):
+            yield f"makes a cache in which {name!r} is a {type(tensor).__name__}: {wanted}"
+        elif tensor.shape[:1] != (rows,):
+            shape = tuple(tensor.shape)
+            yield f"makes a cache for {rows} rows in which {name!r} is {shape}: {wanted}"
 
 
 def outs(path: str, out: Out) -> Iterator[tuple[str, Out]]:

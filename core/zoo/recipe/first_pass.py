@@ -20,7 +20,14 @@ from zoo.contracts.kinds import KINDS
 from zoo.contracts.parts import ACTS_BY
 from zoo.errors import ZooError
 from zoo.model.decoder import Decoder
-from zoo.model.returned import dropped, misnamed, unfit_sums, unusable
+from zoo.model.returned import (
+    dropped,
+    misnamed,
+    unfit_sums,
+    unusable,
+    unusable_cache,
+    unusable_loss,
+)
 from zoo.model.sequence import Seq
 
 if TYPE_CHECKING:
@@ -163,8 +170,14 @@ def run_fake_steps(model: Decoder, made: Made, carried: list[list[str]]) -> None
                 part.register_forward_hook(listening(component, path, beside))
         if kind == "position":
             try_position(component, part, model, device)
+        elif kind == "loss":
+            try_loss(component, part, model)
+        elif callable(getattr(part, "new_cache", None)):
+            cache = part.new_cache(2, model.dims.max_seq_len, device, model.embedding.weight.dtype)
+            for told in unusable_cache(cache, 2):
+                raise PartError(component, f"{in_layer(path_of.get(id(part), ''))}{told}")
     for block in model.blocks:
-        block.register_forward_pre_hook(lambda _, given: carried.append(sorted(given[3])))
+        block.register_forward_pre_hook(lambda _, given: carried.append([*given[3]]))
     ids = torch.zeros(1, model.dims.max_seq_len, dtype=torch.long, device=device)
     with torch.no_grad():
         model(ids, ids)
@@ -271,6 +284,17 @@ def try_position(component: Component, position: Any, model: Decoder, device: An
     if "scores" in position.acts_on:
         bias = position.bias(seq.pos, seq.pos)
         expect(component, "bias makes", seq.pos, bias, (1, dims.n_heads, length, length))
+
+
+def try_loss(component: Component, loss: Any, model: Decoder) -> None:
+    """A loss with a window of hidden states, of which every token is to be predicted."""
+    weight, length = model.embedding.weight, model.dims.max_seq_len
+    hidden = torch.zeros(1, length, model.dims.d_model, device=weight.device)
+    targets = torch.zeros(1, length, dtype=torch.long, device=weight.device)
+    with torch.no_grad():
+        returned = loss(hidden, model.head, targets, Seq.of_length(length, weight.device))
+    for told in unusable_loss(returned):
+        raise PartError(component, told)
 
 
 def at_fault(error: BaseException, made: Made) -> tuple[Component, Any] | None:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from zoo.catalog.component import Component
 from zoo.contracts import Dims, as_out
+from zoo.model.returned import unusable_cache
 from zoo.model.sequence import Seq
 from zoo.testing import decoding
 from zoo.testing.bench import DIMS, Bench, build, named, no_module, unfit_sums
@@ -131,13 +132,7 @@ def cache_is_batch_first(component: Component) -> Complaints:
     attention = make(component)
     cache = attention.new_cache(3, DIMS.max_seq_len, torch.device("cpu"), torch.float32)
     for when in ("empty", "after 5 tokens"):
-        if type(cache) is not dict:
-            yield f"{when}: a {type(cache).__name__}"
-            return
-        for name, tensor in cache.items():
-            if not isinstance(tensor, Tensor) or tensor.shape[:1] != (3,):
-                kind = tuple(tensor.shape) if isinstance(tensor, Tensor) else type(tensor).__name__
-                yield f"{when}, for 3 rows: {name!r} is {kind}"
+        yield from (f"{when}: {told}" for told in unusable_cache(cache, 3))
         with torch.no_grad():
             attention(torch.randn(3, 5, DIMS.d_model), seq(5), cache)
 
