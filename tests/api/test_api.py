@@ -39,6 +39,11 @@ def test_make_takes_parts_by_name_by_table_and_as_a_class() -> None:
         (lambda: zoo.make(3, "rmsnorm"), "kind of a component must be a string, not 3"),
         (lambda: zoo.make("norm", "rmsnorm", "8"), "an integer as its dim, not '8'"),
         (lambda: zoo.make("attention", "full", DIMS), "a zoo.Build as its build, not Dims"),
+        (
+            lambda: zoo.make("attention", "full"),
+            "{'model.attention': 'full'}.*zoo.Build of your own",
+        ),
+        (lambda: zoo.make("block", "pre_norm"), "given its build by the model.*zoo.BlockBuild of"),
         (lambda: zoo.make("position", "rope", 8), "a zoo.Dims as its dims, not 8"),
         (lambda: zoo.make("scheduler", "cosine", "9"), "an integer as its total_steps, not '9'"),
         (lambda: zoo.make("tokenizer", "bpe", 300), "Options go by name"),
@@ -55,6 +60,42 @@ def test_an_override_alone_needs_no_list() -> None:
     recipe = zoo.load_recipe("tiny.toml", "train.steps=7")
     assert recipe.train.steps == 7
     assert [problem.path for problem in zoo.check("tiny.toml", "model.norm=x")] == ["model.norm"]
+
+
+def test_overrides_are_values_by_their_paths_too() -> None:
+    block = {"name": "pre_norm", "layer_scale": 1e-4, "dropout": 0.1}
+    values = {
+        "model.block": block,
+        "model.attention": ["full", {"name": "sliding", "window": 8}],
+        "train.steps": 7,
+        "scheduler": None,
+        "model.tie_embeddings": False,
+    }
+    texts = [
+        "model.block={name='pre_norm', layer_scale=1e-4, dropout=0.1}",
+        "model.attention=['full', {name='sliding', window=8}]",
+        "train.steps=7",
+        "scheduler=none",
+        "model.tie_embeddings=false",
+    ]
+    assert zoo.load_recipe("tiny.toml", values) == zoo.load_recipe("tiny.toml", texts)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"model.nrom": "rmsnorm"}, "{'model.nrom': 'rmsnorm'}: model.nrom: [model] has no such"),
+        ({"model.norm": zoo.Dims}, "can't hold a type: write a string, a number"),
+        ({"model.block": {"name": {1, 2}}}, "can't hold a set"),
+        ({"model norm": "rmsnorm"}, 'expected the path of a key, such as {"model.norm": "layern'),
+        ({3: "rmsnorm"}, "expected the path of a key"),
+        ({"train.steps": 7, "zoo": 2}, "can't be set from outside"),
+    ],
+)
+def test_a_wrong_value_by_path_is_told_as_it_was_written(changes: Any, told: str) -> None:
+    with pytest.raises(zoo.RecipeError) as refused:
+        zoo.load_recipe("tiny.toml", changes)
+    assert told in str(refused.value)
 
 
 def test_build_needs_a_vocabulary() -> None:

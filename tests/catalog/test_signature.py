@@ -141,6 +141,9 @@ class Reader:
     def component(self, kind: str, value: Any, at: Any) -> Any:
         return (kind, value)
 
+    def known(self, kind: str) -> str:
+        return f" (known: any {kind})"
+
     def path(self, value: str | Path, at: Any) -> Path:
         return Path(value)
 
@@ -212,7 +215,9 @@ def test_values_that_fit_are_taken(value: Any, annotation: Any, expected: Any) -
         ([1, "a"], list[int], "x[1]", 'expected int, got "a"'),
         ([1], tuple[int, int], "x", "expected 2 values, got 1"),
         ({"a": "b"}, dict[str, int], "x.a", 'expected int, got "b"'),
-        (3, Make[Norm], "x", "expected norm, got 3"),
+        (3, Make[Norm], "x", "expected norm, got 3 (known: any norm)"),
+        (3, Make[Norm] | None, "x", 'expected norm, or "none", got 3 (known: any norm)'),
+        (["a", 3], PerLayer[Make[Norm]], "x[1]", "expected norm, got 3 (known: any norm)"),
         ([], PerLayer[Make[Norm]], "x", "an empty list: at least one entry is needed"),
         ([{"times": 0}], PerLayer[Make[Norm]], "x[0].times", "expected 1 to 1000, got 0"),
         (["a", {"times": 1.0}], PerLayer[Make[Norm]], "x[1].times", "expected 1 to 1000, got 1.0"),

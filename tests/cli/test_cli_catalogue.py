@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -115,6 +116,45 @@ def test_describe_tells_what_a_host_gives(capsys: pytest.CaptureFixture[str]) ->
         assert word in optimizer
     assert "head_dim: int" in output_of(capsys, "describe", "position")
     assert "``model`` is the Decoder" in output_of(capsys, "describe", "observer")
+
+
+@pytest.mark.parametrize("kind", ["attention", "feedforward", "block"])
+def test_describe_tells_what_a_part_may_return(
+    kind: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = output_of(capsys, "describe", kind)
+    told = out.partition("class Out(")[2]
+    for word in ("``losses``", "``carry``", "of_parts", "after_step(self, stats)", "zoo.as_out("):
+        assert word in told
+    names = re.findall(r"zoo\.(\w+)", out.partition("\nin code: ")[2].splitlines()[0])
+    assert "Out" in names
+    assert set(names) <= set(zoo.__all__)
+
+
+@pytest.mark.parametrize(
+    ("asked", "pages"),
+    [
+        ("model block", ["model", "block"]),
+        ("model rmsnorm", ["model"]),
+        ("init", ["model"]),
+        ("train.steps", ["train"]),
+        ("lr", ["optimizer"]),
+        ("Out", ["attention", "feedforward", "block"]),
+        ("BlockBuild", ["block"]),
+    ],
+)
+def test_describe_names_the_page_of_what_has_none(
+    asked: str, pages: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = re.findall("`zoo describe (.+?)`", error_of(capsys, "describe", *asked.split()))
+    assert told == pages
+    assert all(output_of(capsys, "describe", page) for page in told)
+
+
+def test_lines_to_paste_have_every_option() -> None:
+    for entry in zoo.registry().entries():
+        lines = snippet(entry, entry.name)
+        assert [name for name in entry.options if f"{name} = " not in lines] == []
 
 
 @pytest.mark.usefixtures("fresh_registry")

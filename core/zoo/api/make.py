@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from zoo.contracts.kinds import KINDS
 from zoo.errors import ZooError
 
 if TYPE_CHECKING:
+    from zoo.catalog.entries import Entry
     from zoo.model.decoder import Decoder
     from zoo.recipe.recipe import Recipe
 
@@ -56,7 +58,19 @@ def make(kind: str, name: str, *given: Any, **options: Any) -> Any:
         expected, fits = GIVEN.get(what, ("anything", lambda _: True))
         if what in component.entry.given and not fits(value):
             raise ZooError(f"{kind} {name!r} is given {expected} as its {what}, not {value!r}")
+    if "build" in offered[len(given) :] and needs_build(component.entry):
+        raise ZooError(
+            f"{kind} {name!r} is given its build by the model that it is part of: write "
+            f"zoo.build(zoo.load_recipe(path, { {f'model.{kind}': name} })), or pass a zoo."
+            f"{'Block' if kind == 'block' else ''}Build of your own"
+        )
     return component(*given)
+
+
+def needs_build(entry: Entry) -> bool:
+    """Whether nothing can be made without a build."""
+    asked = inspect.signature(entry.factory).parameters.get("build")
+    return asked is not None and asked.default is inspect.Parameter.empty
 
 
 def build(recipe: Recipe | str | Path, vocab_size: int | None = None) -> Decoder:

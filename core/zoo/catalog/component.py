@@ -207,8 +207,7 @@ class Resolver:
             entry = self.registry.find(kind, name)
         except ZooError as error:
             if name == "none" and table:
-                known = ", ".join(map(self.registry.spelling, self.registry.entries(kind)))
-                wrong = f"the {kind} is none and has no options: give it a name (known: {known})"
+                wrong = f"the {kind} is none and has no options: give it a name{self.known(kind)}"
                 self.refuse((*at, next(iter(table))), wrong)
             else:
                 self.refuse((*at, "name") if isinstance(value, Mapping) else at, str(error))
@@ -248,6 +247,11 @@ class Resolver:
                 value = option.default
             values[name] = option.schema.convert(value, (*at, name), self)
         return values
+
+    def known(self, kind: str) -> str:
+        """The tail of a message: the components of that kind."""
+        names = map(self.registry.spelling, self.registry.entries(kind))
+        return f" (known: {', '.join(names) or 'none'})"
 
     def path(self, value: str | Path, at: At) -> Path:
         """A path as its author meant it: relative to the file that says so."""

@@ -20,7 +20,6 @@ from zoo.contracts.options import Ref
 from zoo.errors import did_you_mean
 
 MOST_TIMES = 1000
-
 INT64 = range(-(2**63), 2**63)
 
 At = tuple[str | int, ...]
@@ -52,6 +51,9 @@ class Reader(Protocol):
     def component(self, kind: str, value: Any, at: At) -> Any:
         """The component that a name or a table stands for."""
 
+    def known(self, kind: str) -> str:
+        """The tail of a message: the components of that kind, such as " (known: full)"."""
+
     def path(self, value: str | Path, at: At) -> Path:
         """A path as its author meant it."""
 
@@ -63,6 +65,7 @@ class Schema(ABC):
     """A type that a value of a recipe is checked against."""
 
     admits_none = False
+    kind = ""  # of the component that it asks for
 
     @abstractmethod
     def accepts(self, value: Any, *, deep: bool = True) -> bool:
@@ -79,7 +82,7 @@ class Schema(ABC):
     def convert(self, value: Any, at: At, reader: Reader) -> Any:
         """``value`` as a factory takes it; what is wrong with it goes to ``reader.refuse``."""
         if not self.accepts(value, deep=False):
-            reader.refuse(at, self.mismatch(value))
+            reader.refuse(at, self.mismatch(value) + (self.kind and reader.known(self.kind)))
             return None
         return self.taken(value, at, reader)
 
@@ -295,6 +298,10 @@ class Either(Schema):
     @property
     def admits_none(self) -> bool:  # type: ignore[override]
         return any(isinstance(member, Nothing) for member in self.members)
+
+    @property
+    def kind(self) -> str:  # type: ignore[override]
+        return self.others[0].kind if len(self.others) == 1 else ""
 
     def accepts(self, value: Any, *, deep: bool = True) -> bool:
         return any(member.accepts(value, deep=deep) for member in self.members)

@@ -143,5 +143,8 @@ class _DefaultReader:
             self.refuse(at, f'write a default {kind} as ref("name", option=…)')
         return value
 
+    def known(self, kind: str) -> str:
+        return ""
+
     def path(self, value: str | Path, at: At) -> Path:
         return Path(value)

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from zoo.cli.arguments import Parser, add_plugin_option, load_plugins
+from zoo.cli.recipe_keys import places
 from zoo.cli.text import table
 from zoo.contracts import Ref
 from zoo.contracts.kinds import KINDS, Kind
@@ -52,7 +53,7 @@ def run(args: argparse.Namespace) -> None:
     registry = load_plugins(args)
     if subject not in KINDS:
         if name is not None:
-            raise ZooError(f"no kind {subject!r}{did_you_mean(subject, KINDS)}")
+            raise ZooError(f"no kind {subject!r}{instead_of(subject, name)}")
         subject, name = kind_of(subject, registry), subject
     if name is None:
         print(described_kind(KINDS[subject], registry))
@@ -64,11 +65,32 @@ def kind_of(name: str, registry: Registry) -> str:
     """The kind of the component of this name, where only one kind has such a one."""
     kinds = [kind for kind in KINDS if any(e.name == name for e in registry.entries(kind))]
     if not kinds:
-        raise ZooError(f"no kind {name!r}{did_you_mean(name, [*KINDS, *SECTIONS])}")
+        raise ZooError(f"no kind {name!r}{elsewhere(name)}")
     if len(kinds) > 1:
         choices = " or ".join(f"`zoo describe {kind} {name}`" for kind in kinds)
         raise ZooError(f"several kinds have a {name!r}: write {choices}")
     return kinds[0]
+
+
+def instead_of(subject: str, name: str) -> str:
+    """The tail of a message: what to write instead of `describe SUBJECT NAME`."""
+    if subject not in SECTIONS:
+        return did_you_mean(subject, KINDS)
+    one = f" or `zoo describe {name}`" if name in KINDS else ""
+    return f", which is a section of a recipe: write `zoo describe {subject}`{one}"
+
+
+def elsewhere(name: str) -> str:
+    """The tail of a message: which page explains a word that is no kind and no component."""
+    pages = [kind for kind in KINDS if name in {of.__name__ for of in explained(KINDS[kind])}]
+    for place in places(name):
+        owner = place.rpartition(".")[0] or place
+        pages += [kind.name for kind in KINDS.values() if kind.place == owner]
+        pages += [section for section in SECTIONS if section == owner]
+    if not pages:
+        return did_you_mean(name, [*KINDS, *SECTIONS])
+    told = " or ".join(f"`zoo describe {page}`" for page in dict.fromkeys(pages))
+    return f": it is explained by {told}"
 
 
 def described_component(entry: Entry, registry: Registry) -> str:
@@ -87,10 +109,16 @@ def described_kind(kind: Kind, registry: Registry) -> str:
         (
             f"{kind.name}: {kind.summary}",
             f"given by its host: {', '.join(kind.given) or 'nothing'}",
-            *(inspect.getsource(of).rstrip() for of in (kind.contract, *kind.explains)),
+            *(inspect.getsource(of).rstrip() for of in explained(kind)),
+            f"in code: {', '.join(f'zoo.{of.__name__}' for of in explained(kind))}",
             "on offer: " + ", ".join(map(registry.spelling, registry.entries(kind.name))),
         )
     )
+
+
+def explained(kind: Kind) -> tuple[type, ...]:
+    """The types that a kind's page shows."""
+    return kind.contract, *kind.explains
 
 
 def described_section(section: str) -> str:
@@ -120,7 +148,6 @@ def snippet(entry: Entry, name: str) -> str:
     options = {
         option.name: option.schema.example() if option.required else option.default
         for option in entry.options.values()
-        if option.default is not None
     }
     component = toml({"name": name, **options} if options else name)
     kind = KINDS[entry.kind]

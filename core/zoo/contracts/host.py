@@ -26,12 +26,13 @@ class Dims:
 
 
 class Out(NamedTuple):
-    """What a block, or a part of one, may return instead of its output alone.
+    """What a block, or a part of one, may return instead of its output alone: ``zoo.Out(y, …)``.
 
-    ``losses`` are sums over the call's tokens, added to the training loss; ``stats`` are summed
-    over micro-steps and ranks and given back through ``after_step(stats)``; ``carry`` reaches
-    later layers. ``of_parts`` is how a block hands on what its parts returned, by the names of
-    their attributes.
+    ``losses`` are sums over the call's tokens, single numbers, added to the training loss.
+    ``stats`` are summed over micro-steps and processes and given back after every step: a part that
+    returns any has a method ``after_step(self, stats)``. ``carry`` reaches all later layers, from
+    this call alone. ``of_parts`` is how a block hands on what its parts returned, by the names of
+    their attributes: ``zoo.as_out(returned)`` makes an Out of an output alone and keeps an Out.
     """
 
     y: Tensor

@@ -21,6 +21,7 @@ from zoo.contracts import (
     Norm,
     Observer,
     Optimizer,
+    Out,
     Param,
     Position,
     RunInfo,
@@ -41,7 +42,7 @@ class Kind:
         suite: the module of ``zoo.testing`` that holds its properties.
         place: where a recipe chooses one; a list, where the last key is a plural.
         given: the positional arguments that its host offers, in order.
-        explains: the contracts of those.
+        explains: the contracts of those, and of what a component may return.
         declares: the attributes that a host reads without having called anything.
         calls: the methods that a host calls in any case.
     """
@@ -102,7 +103,7 @@ KINDS: dict[str, Kind] = {
             suite="attentions",
             place="model.attention",
             given=("build",),
-            explains=(Build,),
+            explains=(Build, Out),
             declares=("accepts", "new_cache"),
             calls=("__call__", "new_cache"),
         ),
@@ -113,7 +114,7 @@ KINDS: dict[str, Kind] = {
             suite="feedforwards",
             place="model.feedforward",
             given=("build",),
-            explains=(Build,),
+            explains=(Build, Out),
         ),
         Kind(
             "block",
@@ -122,7 +123,7 @@ KINDS: dict[str, Kind] = {
             suite="blocks",
             place="model.block",
             given=("build",),
-            explains=(Build, BlockBuild),
+            explains=(Build, BlockBuild, Out),
             declares=("new_cache",),
             calls=("__call__", "new_cache"),
         ),

@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 
 import tomli
 
+from zoo.catalog.component import as_toml
 from zoo.catalog.schema import At, dotted, show
 from zoo.errors import Problem, RecipeError
 from zoo.recipe.mistyped import folder_problem, near_files, syntax_problem, without_quotes
@@ -275,22 +276,42 @@ def as_table(node: Node) -> dict[str, Node] | None:
 # ── Overrides ────────────────────────────────────────────────────────────────────────────────────
 
 
-def override(root: Node, text: str, same: Same = operator.eq) -> Node:
-    """The tree after ``--set path=value``.
+def override(root: Node, change: str | tuple[str, Any], same: Same = operator.eq) -> Node:
+    """The tree after ``--set path=value``, or after a path and a value from Python.
 
     Raises:
         RecipeError: no such form, or an index that the list doesn't have.
     """
-    path, equals, written = text.partition("=")
-    path = path.strip()
-    origin = Origin(f"--set {text}", None, Path.cwd())
-    if not equals or not SET_PATH.fullmatch(path):
-        origin.refuse((), "expected PATH=VALUE, such as model.norm=layernorm")
+    if isinstance(change, str):
+        path, equals, written = change.partition("=")
+        path = path.strip()
+        origin = Origin(f"--set {change}", None, Path.cwd())
+        if not equals or not SET_PATH.fullmatch(path):
+            origin.refuse((), "expected PATH=VALUE, such as model.norm=layernorm")
+        value = parse_value(written.strip(), path, origin)
+    else:
+        path, given = change
+        origin = Origin(f"{{{path!r}: {given!r}}}", None, Path.cwd())
+        if not isinstance(path, str) or not SET_PATH.fullmatch(path):
+            origin.refuse((), 'expected the path of a key, such as {"model.norm": "layernorm"}')
+        value = as_toml(given)
+        check_plain(value, origin)
     steps = steps_of(path)
     if steps[0] in ("zoo", "extends"):
         origin.refuse((steps[0],), "can't be set from outside: write it in a recipe")
-    value = locate(parse_value(written.strip(), path, origin), (), {}, origin)
-    return _set(root, steps, value, (), same)
+    return _set(root, steps, locate(value, (), {}, origin), (), same)
+
+
+def check_plain(value: Any, origin: Origin) -> None:
+    """Raises RecipeError for what no recipe can hold, such as a class."""
+    if isinstance(value, dict):
+        value = [*value, *value.values()]
+    if isinstance(value, list):
+        for item in value:
+            check_plain(item, origin)
+    elif not isinstance(value, (str, bool, int, float)):
+        wanted = "write a string, a number, true or false, a list or a dict of them, or None"
+        origin.refuse((), f"a recipe can't hold a {type(value).__name__}: {wanted}")
 
 
 def steps_of(path: str) -> list[str | int]:

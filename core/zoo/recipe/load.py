@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from zoo.catalog.entries import Registry
 from zoo.catalog.plugins import registry as default_registry
@@ -16,17 +17,23 @@ from zoo.recipe.recipe import Recipe
 from zoo.recipe.swaps import swaps
 from zoo.storage.paths import expanded
 
+Overrides = Sequence[str] | Mapping[str, Any]
+"""Changes to a recipe: values by their paths, or strings as ``--set`` takes them."""
+
 
 def load_recipe(
-    path: str | Path, overrides: Sequence[str] = (), registry: Registry | None = None
+    path: str | Path, overrides: Overrides = (), registry: Registry | None = None
 ) -> Recipe:
     """Loads a recipe and checks all of it; parts are tried out without memory for their weights.
 
-    ``overrides`` are laid over the file, each as ``--set`` takes it; a string is a single one.
+    ``overrides`` are laid over the file: values by their paths, or strings as ``--set`` takes them,
+    or a single such string.
 
-    >>> recipe = load_recipe("recipes/smoke.toml", ["model.norm=layernorm", "train.steps=5"])
+    >>> recipe = load_recipe("recipes/smoke.toml", {"model.norm": "layernorm", "train.steps": 5})
     >>> recipe.model.options["norm"].name, recipe.total_steps
     ('layernorm', 5)
+    >>> recipe == load_recipe("recipes/smoke.toml", ["model.norm=layernorm", "train.steps=5"])
+    True
 
     Raises:
         RecipeError: everything that is wrong, each with its file and line.
@@ -35,7 +42,7 @@ def load_recipe(
 
 
 def load_to_train(
-    path: str | Path, overrides: Sequence[str] = (), registry: Registry | None = None
+    path: str | Path, overrides: Overrides = (), registry: Registry | None = None
 ) -> Recipe:
     """``load_recipe`` for training here: a device that this machine lacks is a problem too.
 
@@ -46,7 +53,7 @@ def load_to_train(
 
 
 def _load(
-    path: str | Path, overrides: Sequence[str], registry: Registry | None, *, device: bool
+    path: str | Path, overrides: Overrides, registry: Registry | None, *, device: bool
 ) -> Recipe:
     from zoo.recipe.dry_run import dry_run, try_device
 
@@ -54,7 +61,8 @@ def _load(
     registry = registry or default_registry()
     text, root = read_chain(file, registry.same)
     problems: list[Problem] = []
-    for change in [overrides] if isinstance(overrides, str) else overrides:
+    changes = [overrides] if isinstance(overrides, str) else overrides
+    for change in changes.items() if isinstance(changes, Mapping) else changes:
         try:
             root = override(root, change, registry.same)
         except RecipeError as error:
@@ -84,7 +92,7 @@ def recipe_of(recipe: Recipe | str | os.PathLike[str]) -> Recipe:
 
 
 def check(
-    path: str | Path, overrides: Sequence[str] = (), registry: Registry | None = None
+    path: str | Path, overrides: Overrides = (), registry: Registry | None = None
 ) -> list[Problem]:
     """What is wrong with a recipe; nothing if it can be trained on this machine.
 
