@@ -94,6 +94,35 @@ def test_what_is_written_anew_is_not_lost() -> None:
     assert told("optimizer=muon", "optimizer.lr=0.02") == [line]
 
 
+def test_of_a_swap_that_a_file_writes_in_full_what_both_have_is_told() -> None:
+    swap = 'optimizer = { name = "muon", momentum = 0.9 }'
+    Path("child.toml").write_text(f'extends = "parent.toml"\n{swap}\n', encoding="utf-8")
+    assert told(recipe="child.toml") == [
+        "optimizer: muon in place of adamw: "
+        "lr = 0.003 of parent.toml does not carry over; lr is now 0.001"
+    ]
+    swap = '[optimizer]\nname = "sgd_decay"\nlr = 1.0'
+    Path("child.toml").write_text(f'extends = "parent.toml"\n{swap}\n', encoding="utf-8")
+    assert told(recipe="child.toml") == []  # betas and weight_decay are none of its options
+    assert told("optimizer={name='sgd_decay', lr=1.0}") == [
+        "optimizer: sgd_decay in place of adamw: "
+        "betas = [0.9, 0.99], weight_decay = 0.1 of parent.toml do not carry over"
+    ]
+
+
+RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.toml"))
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
+def test_no_recipe_of_zoo_tells_of_a_swap(recipe: Path) -> None:
+    folder = Path("recipes")
+    folder.mkdir()
+    for path in RECIPES:
+        (folder / path.name).write_text(path.read_text("utf-8"), encoding="utf-8")
+    (folder / "shakespeare.txt").write_text("To be, or not to be.\n" * 999, encoding="utf-8")
+    assert told(recipe=str(folder / recipe.name)) == []
+
+
 def test_what_was_set_before_is_lost_too() -> None:
     (line,) = told("optimizer.lr=0.5", "optimizer=sgd", "optimizer=adamw")
     assert "lr = 0.5" in line

@@ -49,6 +49,11 @@ class Origin:
     line: int | None
     folder: Path
 
+    @property
+    def in_a_file(self) -> bool:
+        """Whether it stands in a recipe, not in a ``--set``."""
+        return self.line is not None
+
     def problem(self, at: At, message: str) -> Problem:
         return Problem(message, dotted(at), self.file, self.line)
 

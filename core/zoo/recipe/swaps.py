@@ -1,7 +1,9 @@
 """Report the options that a swap of components drops, and the values that apply instead.
 
 Options belong to a component: those of the one that went don't hold for the one that came, whose
-defaults hold instead, be the option of the same name or not.
+defaults hold instead, be the option of the same name or not. A file that names a component together
+with options of its own means what it says: of that swap only the options are told that the new
+component has too, at another value.
 """
 
 from __future__ import annotations
@@ -48,6 +50,8 @@ def line(at: At, node: Node, made: Component | None) -> str | None:
         for name, old in replaced.value.items()
         if name not in {"name", *rewritten} and not (name in options and same(old, options[name]))
     }
+    if in_full(node):
+        lost = {name: old for name, old in lost.items() if name in options}
     if not lost:
         return None
     told = ", ".join(f"{name} = {inline(old.plain())}" for name, old in lost.items())
@@ -59,6 +63,13 @@ def line(at: At, node: Node, made: Component | None) -> str | None:
         f"{dotted(at)}: {new} in place of {name_of(replaced) or 'the default'}: "
         f"{told} of {whose} {verb} not carry over{'; ' * bool(now)}{', '.join(now)}"
     )
+
+
+def in_full(node: Node) -> bool:
+    """Whether a file, not ``--set``, names the component, and options are written for it."""
+    if not isinstance(node.value, dict) or "name" not in node.value:
+        return False
+    return node.value.keys() != {"name"} and node.value["name"].origin.in_a_file
 
 
 def written(node: Node) -> set[str]:
