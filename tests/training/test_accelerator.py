@@ -65,7 +65,11 @@ CHANGES = [
 @pytest.mark.parametrize(
     "changes",
     [
-        *([change] for _, change in CHANGES),
+        *(
+            # The suites try each part alone.
+            pytest.param([change], marks=[pytest.mark.slow] if kind in IN_MODEL else [])
+            for kind, change in CHANGES
+        ),
         ['model.attention={name="full", kernel="reference", n_kv_heads=1, qk_norm="rmsnorm"}'],
         ['model.block={name="pre_norm", layer_scale=0.1, dropout=0.1, stochastic_depth=0.2}'],
         ["model.tie_embeddings=true", "model.logit_cap=30.0", "model.logit_scale=0.5"],

@@ -58,7 +58,7 @@ def expected(data: bytes, pattern: str) -> list[bytes]:
 
 
 @EACH
-@settings(max_examples=2000, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(data=ANY)
 def test_scanners_find_what_the_regular_expressions_find(pattern: str, data: bytes) -> None:
     assert scanned(data, pattern) == expected(data, pattern)
@@ -74,7 +74,7 @@ def test_scanners_know_every_character(pattern: str) -> None:
 
 
 @EACH
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(left=ANY, right=ANY)
 def test_a_cut_is_safe_whatever_stands_around_it(pattern: str, left: bytes, right: bytes) -> None:
     data = left + right
