@@ -185,6 +185,21 @@ def test_no_module_is_called_as_one_of_pythons() -> None:
     assert taken - {"zoo.__main__", "zoo_builtin.tokenizers.unicode"} == set()
 
 
+def test_every_name_for_authors_is_explained_in_a_line() -> None:
+    import zoo.authoring
+
+    told = re.findall(r"^ {4}(\w+) +\S.+$", zoo.authoring.__doc__ or "", re.MULTILINE)
+    assert [name for name in zoo.authoring.__all__ if told.count(name) != 1] == []
+    assert all(getattr(zoo.authoring, name) is not None for name in zoo.authoring.__all__)
+
+
+def test_dir_shows_what_is_offered_alone() -> None:
+    import zoo.authoring
+
+    assert set(dir(zoo)) == {*zoo.__all__, "__version__", "testing"}
+    assert set(dir(zoo.authoring)) == set(zoo.authoring.__all__)
+
+
 def test_no_name_of_zoo_is_a_module_and_something_else() -> None:
     import zoo
 

@@ -14,27 +14,70 @@ these lines concern the decoding state and the window, ``dims.max_seq_len`` or a
         k, v, k_pos = extend(cache, k, v, seq)  # all keys and values to look at; cache may be None
         mask = seq.visible(k_pos, window=self.window)
 
+    Embedding             rows of a table, added up in the same order in every run
+    Seq                   the type of ``seq``
+    key_value_cache       a ring buffer for keys and values, and their positions
+    extend                adds a call's keys and values to it; returns all there are to look at
+
 Optimizers::
 
     class Mine(torch.optim.Optimizer):
         def __init__(self, params: Iterable[Param], *, lr: float = 1e-3) -> None:
-            super().__init__(groups(params, lr=lr), {})  # a group for each pair of multipliers
+            super().__init__(groups(params, lr=lr), {})
+
+    groups                a parameter group for each pair of multipliers that ``[[params]]`` gives
 
 Functions that a run compiles, and that run as written elsewhere::
 
     @compiled
     def update(weights: Tensor, gradients: Tensor) -> None: ...
 
+    compiled              marks such a function
+    active                whether they are compiled here, for what pays only then
+    of_any_size           an argument whose size varies from call to call: no code for each size
+    side_by_side          ``map`` in threads, in order, while items are still being read
+
 Files, of which no kill and no full disk leaves a half::
 
     write_atomically(cache_dir() / "mine" / "table.bin", data)
-    if not offline(): ...  # whether anything may be fetched
+
+    cache_dir             the user's cache folder for zoo
+    offline               whether nothing may be fetched
+    make_folder           a folder and those above it, durably
+    write_atomically      all of the new file or all of the old one
+    sync_dir              makes renames in a folder durable
+    write_ids             token ids as a file that training reads
+    take                  the lock on a file, a ``Lock``, or None if another process holds it
+    Lock                  says who holds it, tells whether the file is still there, lets go of it
+
+Text to read::
+
+    file_chunks           a text file's bytes; other formats are refused
+    text_only             the same of bytes that come from elsewhere
+    refuse_other_formats  refuses a file by its first bytes, and says what to do with it
+    HEAD                  how many first bytes tell
+    MARK                  the byte-order mark that some editors put before UTF-8
 
 What a person reads::
 
     with track("reading", total, "B") as advance:
         advance(len(block))
-    say("one line on standard error")
+
+    track                 a progress bar on standard error
+    say                   a line on standard error
+    amount                a count with its unit: "2 MB"
+    duration              seconds in words: "2 min 5 s"
+    readable              text from elsewhere with control codes escaped
+    on_one_line           the same for a label or a name
+    did_you_mean          the end of a message about an unknown name
+    ZooError              raise it for a user's mistake: one line and exit code 2, no traceback
+
+A run's records and plots::
+
+    records_in            the records of a run's metrics.jsonl
+    is_number             whether a value of a record is one, finite or not
+    canvas                an empty plot: matplotlib's figure and axes, without a display
+    save                  writes such a figure as a PNG file
 
 May import: console, errors, storage, compute, model, data, run_files.
 """
@@ -132,4 +175,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return [*__all__]
