@@ -101,10 +101,10 @@ def test_of_a_swap_that_a_file_writes_in_full_what_both_have_is_told() -> None:
         "optimizer: muon in place of adamw: "
         "lr = 0.003 of parent.toml does not carry over; lr is now 0.001"
     ]
-    swap = '[optimizer]\nname = "sgd_decay"\nlr = 1.0'
+    swap = 'scheduler = "none"\n[optimizer]\nname = "sgd_decay"\nlr = 1.0'
     Path("child.toml").write_text(f'extends = "parent.toml"\n{swap}\n', encoding="utf-8")
     assert told(recipe="child.toml") == []  # betas and weight_decay are none of its options
-    assert told("optimizer={name='sgd_decay', lr=1.0}") == [
+    assert told("scheduler=none", "optimizer={name='sgd_decay', lr=1.0}") == [
         "optimizer: sgd_decay in place of adamw: "
         "betas = [0.9, 0.99], weight_decay = 0.1 of parent.toml do not carry over"
     ]
