@@ -130,6 +130,13 @@ def test_the_top_of_core_holds_packages_alone() -> None:
     assert set(ALLOWED) == {*ROOMS, "errors"}
 
 
+def test_the_page_for_contributors_lists_the_packages() -> None:
+    page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    table = page.partition("| package of core | what it is |\n|---|---|\n")[2].partition("\n\n")[0]
+    listed = [name for row in table.splitlines() for name in re.findall(r"`(\w+)`", row)]
+    assert sorted(listed) == sorted(ALLOWED)
+
+
 @pytest.mark.parametrize("name", ALLOWED)
 def test_a_package_imports_what_it_may(name: str) -> None:
     for module in filter(of_core, MODULES):
