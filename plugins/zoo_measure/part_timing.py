@@ -38,6 +38,7 @@ class Part:
     Attributes:
         name: the path without the layer, such as "attention.qkv".
         type: the class.
+        depth: how many other parts it is called within, whose times include its own.
         calls: how often it is called in the forward of a micro-batch.
         forward, backward: seconds of a call.
     """
@@ -48,6 +49,7 @@ class Part:
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     params: list[nn.Parameter]
+    depth: int
     calls: int = 1
     forward: float = 0.0
     backward: float = 0.0
@@ -83,6 +85,7 @@ def capture(trainer: Trainer) -> list[Part]:
     """The parts of the model with what they are given in one micro-batch."""
     model = trainer.model
     found: dict[Any, Part] = {}
+    running: list[nn.Module] = []
 
     def note(key: Any, name: str, owner: Any, call: Any, args: Any, kwargs: Any) -> None:
         if key in found:
@@ -96,14 +99,24 @@ def capture(trainer: Trainer) -> list[Part]:
             for parameter in module.parameters()
         ]
         found[key] = Part(
-            name, type(owner).__name__, call, args, kwargs, list(dict.fromkeys(params))
+            name,
+            type(owner).__name__,
+            call,
+            args,
+            kwargs,
+            list(dict.fromkeys(params)),
+            len(running),
         )
 
     def hook(name: str) -> Callable[..., None]:
         def before(module: nn.Module, args: Any, kwargs: Any) -> None:
             note((name, *likeness(module)), name, module, module, args, kwargs)
+            running.append(module)
 
         return before
+
+    def after(module: nn.Module, args: Any, result: Any) -> None:
+        running.pop()
 
     positions: list[Any] = [Heard(position, note) for position in model.positions]
     heard = copy.copy(model)  # the same parts
@@ -111,8 +124,9 @@ def capture(trainer: Trainer) -> list[Part]:
     with ExitStack() as stack:
         for path, module in model.named_modules():
             if path and path != "head":  # the loss runs it
-                handle = module.register_forward_pre_hook(hook(place(path)), with_kwargs=True)
-                stack.callback(handle.remove)
+                begins = module.register_forward_pre_hook(hook(place(path)), with_kwargs=True)
+                stack.callback(begins.remove)
+                stack.callback(module.register_forward_hook(after).remove)
         rows = trainer.feed.batch(0)[: trainer.plan.micro_batch]
         with torch.no_grad(), autocast(trainer.device, trainer.precision):
             heard(rows[:, :-1], rows[:, 1:])

@@ -71,6 +71,10 @@ def test_bench_as_a_table(capsys: pytest.CaptureFixture[str]) -> None:
     told = output_of(capsys, "bench", "tiny.toml", *QUICK)
     for word in ("tokens/s", "FLOP/s", "peak memory", *PHASES, "RMSNorm", "SwiGLU", "RoPE"):
         assert word in told
+    lines = told.partition("parts of the model")[2].splitlines()
+    indents = {line.split()[0]: len(line) - len(line.lstrip()) for line in lines if line.strip()}
+    nested = ("block", "attention", "attention.position.rotate")
+    assert [indents[part] - indents["norm"] for part in nested] == [0, 2, 4]
 
 
 def test_bench_follows_accumulation(capsys: pytest.CaptureFixture[str]) -> None:
@@ -90,6 +94,19 @@ def test_bench_tells_what_a_plug_in_costs(
     mine = [part for part in told["parts"] if part["type"] == "Mine"]
     assert [part["part"] for part in mine] == ["attention_norm", "feedforward_norm", "norm"]
     assert all(part["forward_seconds"] > 0 and part["backward_seconds"] > 0 for part in mine)
+
+
+def test_parts_stand_below_what_they_are_called_within(trainer: Any) -> None:
+    parts = capture(trainer)
+    within: list[list[str]] = [[]]
+    for part in parts:
+        within = [*within[: part.depth + 1], [*within[part.depth], part.name]]
+        for around in within[part.depth]:
+            assert around == "block" or part.name.startswith(f"{around}.")
+    depths = {part.name: part.depth for part in parts}
+    assert {depths[name] for name in ("embedding", "block", "norm", "loss")} == {0}
+    assert {depths[name] for name in ("attention_norm", "attention", "feedforward")} == {1}
+    assert {depths[name] for name in ("attention.qkv", "attention.position.rotate")} == {2}
 
 
 @pytest.mark.parametrize(

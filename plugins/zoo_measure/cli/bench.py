@@ -90,6 +90,7 @@ def as_json(report: Report) -> dict[str, Any]:
             {
                 "part": part.name,
                 "type": part.type,
+                "depth": part.depth,
                 "calls": part.calls * report.micro_batches,
                 "forward_seconds": report.seconds_of(part)[0],
                 "backward_seconds": report.seconds_of(part)[1],
@@ -128,10 +129,9 @@ def as_text(report: Report) -> str:
     parts = [("", "type", "calls", "forward ms", "backward ms", "share")]
     for part in report.parts:
         forward, backward = report.seconds_of(part)
-        indent = "  " if "." in part.name else ""
         parts.append(
             (
-                f"{indent}{part.name}",
+                f"{'  ' * part.depth}{part.name}",
                 part.type,
                 f"{part.calls * report.micro_batches}",
                 f"{1000 * forward:.2f}",
@@ -151,7 +151,8 @@ def as_text(report: Report) -> str:
         f"{table(rows)}\n\n"
         f"where the time of a step goes (the middle half of {count(report.steps, 'step')})\n"
         f"{table(right(phases, 1), indent=2)}\n\n"
-        f"parts of the model, {how}, on what it is given in training, times its calls in a step\n"
+        f"parts of the model, {how}, on what it is given in training, times its calls in a step;\n"
+        "an indented part is within the one above it, whose time includes it\n"
         f"{table(right(parts, 2), indent=2)}{busy}"
     )
 
