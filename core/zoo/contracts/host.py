@@ -120,7 +120,7 @@ class Seq(Protocol):
         """Queries (or keys) as the layer's position turns them; unchanged where it doesn't."""
 
     def bias(self, k_pos: Tensor) -> Tensor | None:
-        """What the layer's position adds to the scores, (B|1, H, T, S), float32, or None."""
+        """What the layer's position adds to the scores, (B|1, H, T, S), mostly float32, or None."""
 
     def visible(self, k_pos: Tensor, *, window: int | None = None) -> Tensor:
         """Which keys each query may see, (B|1, 1, T, S): at most ``window``, itself included."""

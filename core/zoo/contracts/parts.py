@@ -73,8 +73,8 @@ class Attention(Protocol):
         ragged                   whether the rows stand at different positions
         rotate(x, key=False)     queries, or keys, as the position turns them
         bias(k_pos)              what the position adds to the scores, (B|1, H, T, S), or None;
-                                 float32: cast it to the type of the queries where a kernel
-                                 takes one type alone, as torch's does
+                                 in the position's own type, mostly float32: cast it to that of
+                                 the queries for a kernel that takes one type alone, as torch's
         visible(k_pos, window=)  (B|1, 1, T, S) which keys each query may see, True where it may
         once(key, make)          make(), called once a forward for all layers; a key that is the
                                  same in every process lets compiled code be found again

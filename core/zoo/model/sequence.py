@@ -62,7 +62,7 @@ class Seq:
         return self.position.rotate(x_BHTD, self, key)  # type: ignore[attr-defined, no-any-return]
 
     def bias(self, k_pos: Tensor) -> Tensor | None:
-        """What the layer's position adds to the scores, (B|1, H, T, S), float32, or None."""
+        """What the layer's position adds to the scores, (B|1, H, T, S), mostly float32, or None."""
         if self.position is None or "scores" not in self.position.acts_on:
             return None
         return self.position.bias(self.pos, k_pos)  # type: ignore[attr-defined, no-any-return]
