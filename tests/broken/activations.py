@@ -41,6 +41,6 @@ CASES = [
     Case("activation", nn.Tanh, "made", "has no 'fan_in'"),
     Case("activation", Ungated, "blocks_become_one", "(24,) in, (12,) out, with fan_in 1"),
     Case("activation", WideSwiGLU, "type_kept", "bfloat16 in, float32 out"),
-    Case("activation", Masking, "on_accelerator", "index needs a value, for which a GPU"),
+    Case("activation", Masking, "on_accelerator", "x[mask] needs a value, for which a GPU"),
     Case("activation", Softmax, "tokens_alone", "a token among others and alone: differs"),
 ]

@@ -51,6 +51,29 @@ class Renaming(PreNorm):
         return out._replace(of_parts={"mixer": out.of_parts["attention"], **out.of_parts})
 
 
+class NamingTensors(PreNorm):
+    def forward(self, x: Tensor, *given: Any) -> Out:
+        out = super().forward(x, *given)
+        return Out(out.y, of_parts={name: part.y for name, part in out.of_parts.items()})  # type: ignore[misc]
+
+
+class Pairing(PreNorm):
+    def forward(self, x: Tensor, *given: Any) -> Any:
+        return (super().forward(x, *given).y, x)
+
+
+class LossOfEachToken(PreNorm):
+    def forward(self, x: Tensor, *given: Any) -> Out:
+        out = super().forward(x, *given)
+        return out._replace(losses={"aux": out.y.square().sum(-1)})
+
+
+class Uncollected(PreNorm):
+    def forward(self, x: Tensor, *given: Any) -> Out:
+        out = super().forward(x, *given)
+        return out._replace(stats={"size": out.y.square().sum()})
+
+
 class Carryless(PreNorm):
     def forward(self, x: Tensor, seq: Any, cache: Any = None, carry: Any = None) -> Out:
         return super().forward(x, seq, cache)
@@ -76,7 +99,7 @@ class Skipping(PreNorm):
 
 
 CASES = [
-    Case("block", Skipping, "on_accelerator", "_local_scalar_dense needs a value"),
+    Case("block", Skipping, "on_accelerator", ".item(), float(x), int(x) or `if x:` needs a value"),
     Case("block", method, "made", "has no 'new_cache'"),
     Case("block", NoModule, "made", "it is a NoModule, no torch.nn.Module"),
     Case(
@@ -89,7 +112,11 @@ CASES = [
     Case("block", Peeking, "causal", "before token 1", ("decoding_agrees",)),
     Case("block", Mingling, "rows_alone", "differs", ("decoding_agrees",)),
     Case("block", Deaf, "parts_are_heard", "attention returned a loss, statistics"),
-    Case("block", Renaming, "parts_are_heard", "of_parts names mixer, which is none of its"),
+    Case("block", Renaming, "parts_are_heard", "of_parts with 'mixer', which is none of its parts"),
+    Case("block", NamingTensors, "made", "returns of_parts in which 'attention' is a Tensor: an"),
+    Case("block", Pairing, "made", "returns a tuple instead of a tensor or an Out"),
+    Case("block", LossOfEachToken, "sums_beside_the_output", "the loss 'aux' of shape (2, 5): sum"),
+    Case("block", Uncollected, "sums_beside_the_output", "('size') and has no after_step"),
     Case("block", Carryless, "carry_reaches_attention", "attention is not given it"),
     Case(
         "block",

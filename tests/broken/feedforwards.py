@@ -46,10 +46,10 @@ class Uncollected(MLP):
 
 
 CASES = [
-    Case("feedforward", Routed, "on_accelerator", "_to_copy needs a value"),
+    Case("feedforward", Routed, "on_accelerator", ".cpu(), .tolist() or .to('cpu') needs a value"),
     Case("feedforward", untrained, "made", "it is a method, no torch.nn.Module"),
     Case("feedforward", Mixing, "tokens_alone", "differs"),
     Case("feedforward", Narrowing, "width_kept", "(1, 1, 32) in, (1, 1, 16) out"),
-    Case("feedforward", LossPerToken, "sums_beside_the_output", "loss 'size' has the shape (2, 5)"),
-    Case("feedforward", Uncollected, "sums_beside_the_output", "(load) and has no after_step"),
+    Case("feedforward", LossPerToken, "sums_beside_the_output", "loss 'size' of shape (2, 5)"),
+    Case("feedforward", Uncollected, "sums_beside_the_output", "('load') and has no after_step"),
 ]

@@ -95,7 +95,9 @@ class Smoothed(CrossEntropy):
 
 
 CASES = [
-    Case("loss", Looking, "on_accelerator", "index needs a value", ("nothing_to_predict_is_zero",)),
+    Case(
+        "loss", Looking, "on_accelerator", "x[mask] needs a value", ("nothing_to_predict_is_zero",)
+    ),
     Case("loss", Whole, "logits_in_chunks", "for the logits of all 16,384 tokens"),
     Case("loss", Mean, "sums_add_up", "total of a batch against that of its rows: differs"),
     Case(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from threading import Lock
+from typing import Any
 
 import numpy as np
 import torch
@@ -85,6 +86,11 @@ def sized(size: int) -> RMSNorm:
     return RMSNorm(size)
 
 
+class Pairing(RMSNorm):
+    def forward(self, x: Tensor) -> Any:
+        return super().forward(x), x
+
+
 def no_module(dim: int) -> Callable[[Tensor], Tensor]:
     return lambda x: x
 
@@ -92,6 +98,7 @@ def no_module(dim: int) -> Callable[[Tensor], Tensor]:
 CASES = [
     Case("norm", sized, "signature", "takes 'size', but a host of this kind gives dim, build"),
     Case("norm", no_module, "made", "it is a function, no torch.nn.Module"),
+    Case("norm", Pairing, "made", "returns a tuple instead of a tensor"),
     Case("norm", Upcasting, "type_kept", "float32 in, float64 out"),
     Case("norm", Flattening, "shape_kept", "(2, 4, 5, 32) in, (4, 5, 32) out"),
     Case("norm", OverTheBatch, "tokens_alone", "differs", ("parameters_take_part",)),
@@ -100,7 +107,7 @@ CASES = [
     Case("norm", Scalar, "parameters_have_dimensions", "scale has none"),
     Case("norm", OnTheCPU, "weightless", "weight was put on cpu"),
     Case("norm", ByNumpy, "draws_repeat", "weight differs"),
-    Case("norm", Reading, "on_accelerator", "_local_scalar_dense needs a value"),
+    Case("norm", Reading, "on_accelerator", ".item(), float(x), int(x) or `if x:` needs a value"),
     Case("norm", Locked, "copyable", "raised TypeError: cannot pickle '_thread.lock' object"),
     Case("norm", HiddenState, "state_saved", "the output of a copy: differs"),
 ]

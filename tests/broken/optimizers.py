@@ -90,7 +90,9 @@ def no_optimizer(params: Any) -> object:
 
 
 CASES = [
-    Case("optimizer", Reading, "on_accelerator", "_local_scalar_dense needs a value"),
+    Case(
+        "optimizer", Reading, "on_accelerator", ".item(), float(x), int(x) or `if x:` needs a value"
+    ),
     Case("optimizer", no_optimizer, "made", "a dict"),
     Case(
         "optimizer",

@@ -58,7 +58,12 @@ class AsksForTheBest(Chosen):
 
 
 CASES = [
-    Case("sampler", AsksForTheBest, "on_accelerator", "_local_scalar_dense needs a value"),
+    Case(
+        "sampler",
+        AsksForTheBest,
+        "on_accelerator",
+        ".item(), float(x), int(x) or `if x:` needs a value",
+    ),
     Case("sampler", OneRow, "made", "torch.float32 (3, 20) in, torch.float32 (20,) out"),
     Case("sampler", Excludes, "leaves_a_distribution", "a row has none left"),
     Case(

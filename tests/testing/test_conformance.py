@@ -21,9 +21,12 @@ from zoo.catalog.entries import Entry
 from zoo.contracts.kinds import KINDS
 from zoo.testing.bench import Bench
 from zoo.testing.compare import luck
+from zoo.testing.suite import shown
 from zoo_builtin.attention.softmax import SlidingAttention
+from zoo_builtin.blocks import PreNorm
 from zoo_builtin.norms import RMSNorm
 
+HERE = Path(__file__)
 OPTIONS: dict[tuple[str, str], dict[str, Any]] = {
     ("attention", "sliding"): {"window": 5},
     ("tokenizer", "bpe"): {"vocab_size": 270},
@@ -127,12 +130,13 @@ def test_where_nothing_can_be_made_one_line_says_so() -> None:
         def __init__(self, dim: int) -> None:
             raise ValueError(f"not with dim = {dim}")
 
+    (line,) = lines_with('"not with dim = {dim}"')
     with pytest.raises(testing.ConformanceError) as refused:
         testing.check("norm", Never)
     assert str(refused.value).splitlines() == [
         "norm Never breaks a property that zoo relies on:",
-        "  made: raised ComponentError: not with dim = 32 "
-        "(asked: Given dim and build, it makes a torch.nn.Module.)",
+        f"  made: can't be made: not with dim = 32, at {shown(HERE)}:{line} "
+        "(asked: Given dim and build, it makes a torch.nn.Module, which returns a tensor.)",
     ]
 
 
@@ -143,6 +147,47 @@ def test_mistakes_in_the_call_are_no_flaws_of_the_component() -> None:
         testing.check("norm", RMSNorm, epps=1e-6)
     with pytest.raises(zoo.ZooError, match="window is missing"):
         testing.check("attention", SlidingAttention)
+    told = "block PreNorm refuses dropout=2: dropout must be a probability from 0 to below 1, not 2"
+    with pytest.raises(zoo.ZooError, match=told):
+        testing.check("block", PreNorm, dropout=2)
+    with pytest.raises(zoo.ZooError, match="no block named 'pre_nrom'; did you mean 'pre_norm'"):
+        testing.check("block", "pre_nrom")
+
+
+def test_a_registered_name_stands_for_its_component() -> None:
+    testing.check("norm", "rmsnorm", eps=1e-6)
+    with pytest.raises(zoo.ZooError, match="no such option; did you mean 'eps'"):
+        testing.check("norm", "rmsnorm", epps=1e-6)
+
+
+class Waiting(RMSNorm):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(x) * (1.0 if x.sum() < torch.inf else 0.0)  # waits
+
+
+class Copying(RMSNorm):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(x) * len(x.flatten()[:1].tolist())  # copies
+
+
+@pytest.mark.parametrize(("factory", "written"), [(Waiting, "`if x:`"), (Copying, ".tolist()")])
+def test_what_waits_for_a_gpu_is_told_as_it_is_written_and_where(
+    factory: Any, written: str
+) -> None:
+    with pytest.raises(testing.ConformanceError) as refused:
+        testing.check("norm", factory)
+    (line,) = lines_with("# waits" if factory is Waiting else "# copies")
+    told = refused.value.broken["on_accelerator"]
+    assert written in told
+    assert told.endswith(
+        f"needs a value, for which a GPU would be waited for, at {shown(HERE)}:{line}"
+    )
+
+
+def lines_with(text: str) -> list[int]:
+    """Numbers of the lines of this file that hold the text, but for where it is asked for."""
+    lines = HERE.read_text(encoding="utf-8").splitlines()
+    return [nth for nth, line in enumerate(lines, 1) if text in line and "lines_with" not in line]
 
 
 @pytest.mark.parametrize(("kind", "factory"), [("norm", RMSNorm), ("corpus", Drawn)])

@@ -22,6 +22,16 @@ DEVICE = torch.device("meta")
 COPIES = ("_to_copy", "copy_", "_foreach_copy_")
 SELECTS = ("index", "index_put", "index_put_", "_index_put_impl_")
 
+WRITTEN = {
+    "_local_scalar_dense": ".item(), float(x), int(x) or `if x:`",
+    "_to_copy": ".cpu(), .tolist() or .to('cpu')",
+    "index": "x[mask]",
+    "index_put": "x[mask] = y",
+    "index_put_": "x[mask] = y",
+    "_index_put_impl_": "x[mask] = y",
+}
+"""What people write to have torch run an operation, where its name doesn't say it."""
+
 
 class MisusedDeviceError(RuntimeError):
     """What a GPU would refuse, or wait for."""
@@ -44,9 +54,8 @@ class Accelerator(TorchDispatchMode):
         name = name_of(func)
         if any(tensor.device == DEVICE for tensor in given):
             if waits(func, args, kwargs):
-                raise MisusedDeviceError(
-                    f"{name} needs a value, for which a GPU would be waited for"
-                )
+                told = "needs a value, for which a GPU would be waited for"
+                raise MisusedDeviceError(f"{WRITTEN.get(name, name)} {told}")
             if name not in COPIES and any(t.ndim and t.device != DEVICE for t in given):
                 told = ", ".join(f"{tuple(t.shape)} on {place(t)}" for t in given)
                 raise MisusedDeviceError(f"{name} is given tensors of two devices: {told}")

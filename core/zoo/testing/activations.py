@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from zoo.catalog.component import Component
-from zoo.testing.bench import LEADS, Bench, build
+from zoo.testing.bench import LEADS, Bench, build, no_tensor
 from zoo.testing.compare import Complaints
 
 HIDDEN = 24
@@ -25,13 +25,14 @@ bench = Bench(
 
 
 def made(component: Component) -> Complaints:
-    """It is callable and says in fan_in how many blocks it takes, at least 1."""
+    """It is callable, returns a tensor, and says in fan_in how many blocks it takes, at least 1."""
     activation = make(component)
     fan_in = getattr(activation, "fan_in", None)
     if not isinstance(fan_in, int) or fan_in < 1:
         yield f"fan_in is {fan_in!r}"
     if not callable(activation):
         yield f"a {type(activation).__name__} can't be called"
+    yield from no_tensor(activation(torch.randn(2, 5, activation.fan_in * HIDDEN)))
 
 
 def blocks_become_one(component: Component) -> Complaints:

@@ -11,10 +11,10 @@ from torch import Tensor
 
 from zoo.catalog.component import Component
 from zoo.contracts import Dims, as_out
-from zoo.model.returned import unusable_cache
+from zoo.model.returned import unusable, unusable_cache
 from zoo.model.sequence import Seq
 from zoo.testing import decoding
-from zoo.testing.bench import DIMS, Bench, build, named, no_module, unfit_sums
+from zoo.testing.bench import DIMS, Bench, build, named, no_module, sums_taken_back
 from zoo.testing.compare import Complaints, differing, not_finite
 
 ACCEPTABLE = {"qk", "scores"}
@@ -51,7 +51,7 @@ bench = Bench(make, run)
 
 
 def made(component: Component) -> Complaints:
-    """A torch.nn.Module that says what it accepts, of qk and scores, and has new_cache."""
+    """A torch.nn.Module with accepts (of qk, scores), new_cache; it returns a tensor or an Out."""
     attention = make(component)
     yield from no_module(attention)
     accepts = getattr(attention, "accepts", None)
@@ -59,6 +59,7 @@ def made(component: Component) -> Complaints:
         yield f"accepts is {accepts!r}"
     if not callable(getattr(attention, "new_cache", None)):
         yield "it has no method new_cache"
+    yield from unusable(attention(torch.randn(2, 5, DIMS.d_model), seq(5)))
 
 
 def width_kept(component: Component) -> Complaints:
@@ -73,7 +74,7 @@ def width_kept(component: Component) -> Complaints:
 def sums_beside_the_output(component: Component) -> Complaints:
     """Losses in an Out are single numbers, and statistics come back through after_step(stats)."""
     attention = make(component)
-    yield from unfit_sums(attention, attention(torch.randn(2, 5, DIMS.d_model), seq(5)))
+    yield from sums_taken_back(attention, attention(torch.randn(2, 5, DIMS.d_model), seq(5)))
 
 
 def causal(component: Component) -> Complaints:

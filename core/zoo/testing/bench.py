@@ -14,6 +14,7 @@ from zoo.catalog.component import Component, find_component
 from zoo.catalog.plugins import registry
 from zoo.contracts import Dims, as_out
 from zoo.model.build import Build, seeded
+from zoo.model.returned import unfit_sums
 from zoo.testing.accelerator import DEVICE, Accelerator, elsewhere
 from zoo.testing.compare import (
     Complaints,
@@ -180,14 +181,15 @@ def no_module(part: Any) -> Complaints:
         yield f"it is a {type(part).__name__}, no torch.nn.Module"
 
 
-def unfit_sums(part: Any, returned: Any) -> Complaints:
-    """Auxiliary outputs of a part that the host can't use."""
+def no_tensor(y: Any) -> Complaints:
+    if not isinstance(y, Tensor):
+        yield f"returns a {type(y).__name__} instead of a tensor"
+
+
+def sums_taken_back(part: Any, returned: Any) -> Complaints:
+    """What a part's losses and statistics lack, and hands it the statistics as a host does."""
     out = as_out(returned)
-    for name, loss in out.losses.items():
-        if loss.ndim != 0:
-            yield f"loss {name!r} has the shape {tuple(loss.shape)}"
-    if out.stats:
-        if not callable(getattr(part, "after_step", None)):
-            yield f"it returns statistics ({', '.join(out.stats)}) and has no after_step"
-        else:
-            part.after_step({name: value.detach() for name, value in out.stats.items()})
+    unfit = list(unfit_sums(part, out))
+    yield from unfit
+    if out.stats and not unfit:
+        part.after_step({name: value.detach() for name, value in out.stats.items()})

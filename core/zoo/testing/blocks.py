@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from zoo.catalog.component import Component
 from zoo.contracts import Out, as_out
 from zoo.model.build import BlockBuild
-from zoo.model.returned import outs
+from zoo.model.returned import misnamed, outs, unusable, unusable_cache
 from zoo.model.sequence import Seq
 from zoo.testing import decoding
-from zoo.testing.bench import DIMS, Bench, named, no_module, unfit_sums
+from zoo.testing.bench import DIMS, Bench, named, no_module, sums_taken_back
 from zoo.testing.compare import Complaints, differing
 
 
@@ -50,11 +50,14 @@ bench = Bench(make, run)
 
 
 def made(component: Component) -> Complaints:
-    """A torch.nn.Module that has new_cache."""
+    """A torch.nn.Module whose new_cache makes a dict of tensors; it returns a tensor or an Out."""
     block = make(component)
     yield from no_module(block)
     if not callable(getattr(block, "new_cache", None)):
         yield "it has no method new_cache"
+    cache = block.new_cache(3, DIMS.max_seq_len, torch.device("cpu"), torch.float32)
+    yield from unusable_cache(cache, 3)
+    yield from unusable(block(torch.randn(2, 5, DIMS.d_model), seq(5)))
 
 
 def width_kept(component: Component) -> Complaints:
@@ -105,17 +108,19 @@ class Talking(nn.Module):
 def parts_are_heard(component: Component) -> Complaints:
     """What a part returns beside its output is handed on, in of_parts by its attribute's name."""
     block = make(component, Talking)
-    heard = dict(outs("", as_out(block(torch.randn(2, 5, DIMS.d_model), seq(5)))))
+    out = as_out(block(torch.randn(2, 5, DIMS.d_model), seq(5)))
+    yield from misnamed(block, out)
+    heard = dict(outs("", out))
     for path, part in block.named_modules():
         if isinstance(part, Talking) and f".{path}" not in heard:
-            yield f"{path} returned a loss, statistics and a carried value, which got lost"
-    for path, out in heard.items():
-        try:
-            owner = block.get_submodule(path.lstrip("."))
-        except AttributeError:
-            yield f"of_parts names {path.lstrip('.')}, which is none of its parts"
-        else:
-            yield from unfit_sums(owner, out)
+            lost = f"{path} returned a loss, statistics and a carried value, which got lost"
+            yield f'{lost}: write Out(y, of_parts={{"{path}": as_out(self.{path}(…))}})'
+
+
+def sums_beside_the_output(component: Component) -> Complaints:
+    """Losses in its Out are single numbers, and statistics come back through after_step(stats)."""
+    block = make(component)
+    yield from sums_taken_back(block, block(torch.randn(2, 5, DIMS.d_model), seq(5)))
 
 
 def carry_reaches_attention(component: Component) -> Complaints:
@@ -156,6 +161,7 @@ PROPERTIES = (
     causal,
     rows_alone,
     parts_are_heard,
+    sums_beside_the_output,
     carry_reaches_attention,
     nothing_drawn_in_evaluation,
     decoding_agrees,

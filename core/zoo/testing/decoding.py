@@ -153,7 +153,7 @@ def on_accelerator(model: Decoder) -> Complaints:
     with Accelerator():
         total = model(ids[:, :-1], ids[:, 1:]).total
         yield from elsewhere("the loss", [total])
-        total.backward()
+        total.sum().backward()  # another property tells of a loss that is no single number
         paddings: list[Tensor | None] = [None]
         if model.position_limit is None:  # else the host asks for the longest row, which is its own
             paddings.append(torch.zeros(3, dtype=torch.int64, device=DEVICE))

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from zoo.catalog.component import Component
 from zoo.contracts import as_out
-from zoo.testing.bench import DIMS, Bench, build, no_module, unfit_sums
+from zoo.model.returned import unusable
+from zoo.testing.bench import DIMS, Bench, build, no_module, sums_taken_back
 from zoo.testing.compare import Complaints
 
 
@@ -25,8 +26,10 @@ bench = Bench(make, run)
 
 
 def made(component: Component) -> Complaints:
-    """Given build, it makes a torch.nn.Module."""
-    yield from no_module(make(component))
+    """Given build, it makes a torch.nn.Module, which returns a tensor or an Out of tensors."""
+    feedforward = make(component)
+    yield from no_module(feedforward)
+    yield from unusable(feedforward(torch.randn(2, 5, DIMS.d_model)))
 
 
 def width_kept(component: Component) -> Complaints:
@@ -42,7 +45,7 @@ def width_kept(component: Component) -> Complaints:
 def sums_beside_the_output(component: Component) -> Complaints:
     """Losses in an Out are single numbers, and statistics come back through after_step(stats)."""
     feedforward = make(component)
-    yield from unfit_sums(feedforward, feedforward(torch.randn(2, 5, DIMS.d_model)))
+    yield from sums_taken_back(feedforward, feedforward(torch.randn(2, 5, DIMS.d_model)))
 
 
 PROPERTIES = (

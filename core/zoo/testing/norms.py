@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from zoo.catalog.component import Component
-from zoo.testing.bench import DIMS, LEADS, Bench, build, no_module
+from zoo.testing.bench import DIMS, LEADS, Bench, build, no_module, no_tensor
 from zoo.testing.compare import Complaints
 
 
@@ -19,8 +19,10 @@ bench = Bench(make, lambda norm, x: norm(x))
 
 
 def made(component: Component) -> Complaints:
-    """Given dim and build, it makes a torch.nn.Module."""
-    yield from no_module(make(component))
+    """Given dim and build, it makes a torch.nn.Module, which returns a tensor."""
+    norm = make(component)
+    yield from no_module(norm)
+    yield from no_tensor(norm(torch.randn(2, 5, DIMS.d_model)))
 
 
 def shape_kept(component: Component) -> Complaints:
