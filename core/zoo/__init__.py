@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from zoo.catalog.entries import Registrar, Registry
+from zoo.catalog.moved import find_moved_modules
 from zoo.catalog.plugins import hookimpl, load_plugin, registry
 from zoo.contracts import (
     Activation,
@@ -113,6 +114,9 @@ _LAZY = {
     "runs": "zoo.run_files.listing",
     "train": "zoo.api.train",
 }
+
+
+find_moved_modules()
 
 
 def __getattr__(name: str) -> Any:

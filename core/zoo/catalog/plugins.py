@@ -26,7 +26,6 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 from zoo.catalog.entries import Failure, Plugin, Registrar, Registry
-from zoo.catalog.moved import find_moved_modules
 from zoo.catalog.sources import digest, digest_of_file, digests_of_module
 from zoo.console.shell import quoted
 from zoo.errors import PluginError, ZooError
@@ -253,7 +252,6 @@ def register(load: Callable[[], Any], registrar: Registrar) -> None:
     Raises:
         PluginError: whatever went wrong, a ``SystemExit`` included; only Ctrl-C goes through.
     """
-    find_moved_modules()
     with blaming_the_plugin():
         registrar.hooks = hooks_of(load())
         registrar.hooks.zoo_register(registry=registrar)

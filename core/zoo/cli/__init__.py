@@ -127,11 +127,22 @@ def described(commands: Commands) -> dict[str, Command]:
 
 @contextmanager
 def plain_warnings() -> Iterator[None]:
-    """Shows warnings as what they say, without the line of source that says it."""
+    """Shows warnings as what they say, without the line of source that says it.
 
-    def show(message: Warning | str, *_: Any, **__: Any) -> None:
+    Those of what is deprecated are for who wrote that line, and name it.
+    """
+
+    def show(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        *_: Any,
+        **__: Any,
+    ) -> None:
         if is_first_process():
-            print(readable(f"warning: {message}"), file=sys.stderr)
+            at = f"{filename}:{lineno}: " if issubclass(category, DeprecationWarning) else ""
+            print(readable(f"warning: {at}{message}"), file=sys.stderr)
 
     with warnings.catch_warnings():
         warnings.showwarning = show
