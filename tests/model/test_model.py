@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 from concurrent.futures import ThreadPoolExecutor
+from threading import Thread
 
 import pytest
 import torch
@@ -13,6 +14,7 @@ from zoo.model.build import Build, seeded
 from zoo.model.decoder import Decoder, Head
 from zoo.model.init import truncated_normal_
 from zoo.model.layers import Embedding, Linear
+from zoo.recipe.dry_run import unchanged_randomness
 from zoo_builtin.activations import ReLU2
 from zoo_builtin.attention.softmax import FullAttention
 from zoo_builtin.feedforward import MLP
@@ -152,6 +154,23 @@ class TestDraws:
         for future in made:
             state = future.result().state_dict()
             assert all(torch.equal(state[name], value) for name, value in expected.items())
+
+    def test_a_recipe_is_not_tried_out_while_another_thread_draws(self) -> None:
+        """Putting the generator back afterwards would take back what was drawn meanwhile."""
+        drawn: list[torch.Tensor] = []
+
+        def draw() -> None:
+            with seeded(0, "a"):
+                drawn.append(torch.rand(3))
+
+        thread = Thread(target=draw)
+        with unchanged_randomness():
+            thread.start()
+            thread.join(0.05)
+            assert not drawn
+        thread.join()
+        draw()
+        assert torch.equal(*drawn)
 
 
 class TestDecoder:

@@ -23,7 +23,7 @@ def derived_seed(seed: int, *path: object) -> int:
 
 
 DRAWING = RLock()
-"""Held while torch's CPU generator, which all threads share, is seeded for a part."""
+"""Held while torch's CPU generator, which all threads share, is seeded, or to be put back."""
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from zoo.catalog.schema import At
 from zoo.compute.device import missing_here, no_device, unusable
 from zoo.contracts import UNKNOWN_VOCAB, Make, Observer, Param, RunInfo
 from zoo.errors import ZooError
+from zoo.model.build import DRAWING
 from zoo.model.param_groups import apply_rules, named_params
 from zoo.overrides import optimizers_without_compiler
 from zoo.recipe import stand_ins
@@ -196,11 +197,15 @@ def uncovered(made: Any, params: Sequence[Param]) -> str | None:
 
 @contextmanager
 def unchanged_randomness() -> Iterator[None]:
-    """Whatever is drawn inside, the global generators are afterwards as they were before."""
-    python, numpy = random.getstate(), np.random.get_state()
-    try:
-        with torch.random.fork_rng(devices=[]):
-            yield
-    finally:
-        random.setstate(python)
-        np.random.set_state(numpy)
+    """Whatever is drawn inside, the global generators are afterwards as they were before.
+
+    No model is made in another thread meanwhile, whose draws that would take back.
+    """
+    with DRAWING:
+        python, numpy = random.getstate(), np.random.get_state()
+        try:
+            with torch.random.fork_rng(devices=[]):
+                yield
+        finally:
+            random.setstate(python)
+            np.random.set_state(numpy)
