@@ -196,7 +196,6 @@ class Expecting(PreNorm):
 CASES = [
     ("feedforward", LossOfEachToken, "in layer 0 returns the loss 'aux' of shape (1, 16): sum it"),
     ("attention", LossAsFloat, "in layer 0 returns the loss 'aux' of type float: a tensor is"),
-    ("feedforward", Uncollected, "in layer 0 returns statistics ('tokens') and has no after_step"),
     ("attention", Cacheless, "is Cacheless, which has no new_cache"),
     ("attention", Forgetful, "in layer 0 makes a cache of type NoneType: a plain dict of"),
     ("attention", RowsLast, "in layer 0 makes a cache for 2 rows in which 'pos' is (16, 2)"),
@@ -284,6 +283,12 @@ def test_a_component_that_breaks_its_contract_is_named(
     assert about[0].path == place
     assert f'; zoo.testing.check("{kind}", ' in about[0].message
     assert {problem.path for problem in problems} == {place}
+
+
+def test_statistics_that_nobody_takes_back_are_told_and_cost_no_run(recipe: Path) -> None:
+    offered = offering("feedforward", Uncollected)
+    with pytest.warns(UserWarning, match=r"returns statistics \('tokens'\) and has no after_step"):
+        assert zoo.check(recipe, ["model.feedforward=mine", *SIZES[:-1]], offered) == []
 
 
 class Halving(PreNorm):

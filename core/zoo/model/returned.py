@@ -5,7 +5,7 @@ A complaint has the part as its subject: "returns a tuple instead of a tensor or
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from torch import Tensor, nn
@@ -46,22 +46,37 @@ def unusable(returned: Any) -> Iterator[str]:
 
 
 def unfit_sums(part: Any, returned: Any) -> Iterator[str]:
-    """Losses that are no single number, and statistics that nobody takes back.
+    """Losses that are no single number, and statistics that nobody takes back."""
+    yield from unfit_losses(part, returned)
+    yield from unheard_stats(part, returned)
 
-    What parts named in ``of_parts`` returned is looked at too, where there are such parts.
-    """
-    out = as_out(returned)
-    for name, loss in out.losses.items():
+
+def unfit_losses(part: Any, returned: Any) -> Iterator[str]:
+    """Losses that are no single number, in ``of_parts`` too."""
+    for name, loss in as_out(returned).losses.items():
         if loss.ndim != 0:
             shape = tuple(loss.shape)
             yield f"returns the loss {name!r} of shape {shape}: sum it up to a single number"
+    yield from in_parts(unfit_losses, part, returned)
+
+
+def unheard_stats(part: Any, returned: Any) -> Iterator[str]:
+    """Statistics of a part without ``after_step``, in ``of_parts`` too."""
+    out = as_out(returned)
     if out.stats and not callable(getattr(part, "after_step", None)):
         names = ", ".join(map(repr, out.stats))
         wanted = "write a method after_step(self, stats), to which their sums are given back"
         yield f"returns statistics ({names}) and has no after_step: {wanted}"
-    for name, of_part in out.of_parts.items():
+    yield from in_parts(unheard_stats, part, returned)
+
+
+def in_parts(
+    complaints: Callable[[Any, Any], Iterator[str]], part: Any, returned: Any
+) -> Iterator[str]:
+    """The complaints of what the parts named in ``of_parts`` returned, if there are such parts."""
+    for name, of_part in as_out(returned).of_parts.items():
         if (its := part_named(part, name)) is not None:
-            told_of_it = unfit_sums(its, of_part)
+            told_of_it = complaints(its, of_part)
             yield from (f"returns of_parts in which {name!r} {told}" for told in told_of_it)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -23,7 +24,8 @@ from zoo.model.decoder import Decoder
 from zoo.model.returned import (
     dropped,
     misnamed,
-    unfit_sums,
+    unfit_losses,
+    unheard_stats,
     unusable,
     unusable_cache,
     unusable_loss,
@@ -237,7 +239,9 @@ def listening(component: Component, path: str, beside: dict[str, Out]) -> Callab
     where = in_layer(path)
 
     def hook(part: nn.Module, given: tuple[Any, ...], returned: Any) -> None:
-        flaws = [*misnamed(part, returned), *unfit_sums(part, returned)]
+        for told in unheard_stats(part, returned):  # zoo 0.1.0 trained with such
+            warnings.warn(told_of(component, told), stacklevel=2)
+        flaws = [*misnamed(part, returned), *unfit_losses(part, returned)]
         if component.entry.kind == "block":
             inside = {
                 inner.removeprefix(f"{path}."): beside.pop(inner)
