@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -270,3 +271,45 @@ def test_a_block_that_cannot_be_made_hides_nothing_wrong_with_its_parts(smoke: P
         "model.block": "dropout must be a probability from 0 to below 1, not 2.0",
         "model.feedforward": "d_ff must be at least 1, not 0",
     }
+
+
+@every_block
+def test_a_block_declares_that_its_norms_divide_out_what_its_parts_are_scaled_by(
+    block: str,
+) -> None:
+    x = waves(2, 5, 8, dtype=torch.float64)
+    made = make(BLOCKS[block])
+    for norm in made.modules():
+        if isinstance(norm, RMSNorm):
+            norm.eps = 1e-20
+    before = made(x, seq(5)).y
+    for weight in (made.attention.out.weight, made.feedforward.down.weight):
+        weight.data *= 3
+    same = torch.allclose(made(x, seq(5)).y, before)
+    assert same == getattr(made, "norm_ends_branch", False)
+
+
+UNFIT = {
+    "model.init=zero_residual": "model.init: zero_residual draws zeros: the norm that block ",
+    "model.init=gpt2": "model: the factor of init = gpt2 has no effect: the norm that block ",
+    "model.init=depth_scaled": "model: the factor of init = depth_scaled has no effect: ",
+    "model.residual_scale=0.5": "model: residual_scale = 0.5 has no effect: ",
+}
+
+
+@pytest.mark.parametrize("change", UNFIT)
+@pytest.mark.parametrize("block", ["pre_norm", "post_norm", "sandwich", "output_norm", "parallel"])
+def test_an_init_that_the_norms_of_a_block_undo_is_told_once(
+    block: str, change: str, smoke: Path
+) -> None:
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        zoo.load_recipe(smoke, [f"model.block={block}", change])
+    undone = [str(warning.message) for warning in told if "init" in str(warning.message)]
+    undone += [str(warning.message) for warning in told if "_scale = " in str(warning.message)]
+    if getattr(BLOCKS[block], "norm_ends_branch", False):
+        [line] = undone
+        assert line.startswith(UNFIT[change])
+        assert f"block {block!r}" in line
+    else:
+        assert undone == []

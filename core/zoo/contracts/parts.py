@@ -143,6 +143,10 @@ class Block(Protocol):
             return {k.removeprefix(start): t for k, t in cache.items() if k.startswith(start)}
 
     CONTRIBUTING.md has a complete block.
+
+    ``norm_ends_branch`` (class attribute, False where it is missing) says that what a part adds to
+    the residual stream ends in a norm, x + norm(part(x)), which divides out how the part's last map
+    was initialised: the host warns of an ``init`` that is meant for that map.
     """
 
     def __call__(

@@ -94,7 +94,8 @@ class Decoder(nn.Module):
             linear maps, 1 in the embedding, 0.3 / √d_model there where embeddings are tied.
             "gpt2": 0.02, divided by √(2 · n_layers) in maps that write to the residual stream.
             "depth_scaled": glorot, divided by √(2 l) in those maps of layer l, from 1.
-            "zero_residual": glorot, with zeros in those maps.
+            "zero_residual": glorot, with zeros in those maps. A norm right after those maps, as in
+            the blocks sandwich and output_norm, divides their factor out, and does harm to zeros.
         embedding_std, linear_std: standard deviations in place of those of ``init``.
         residual_scale: multiplies the first weights of maps that write to the residual stream.
 

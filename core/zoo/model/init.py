@@ -51,6 +51,10 @@ class Init:
     - ``zero_residual``: ``glorot``, with zeros in maps that write to the residual stream, so that
       a residual block begins as the identity (Fixup, Zhang et al. 2019, arXiv:1901.09321).
 
+    Where a norm follows such a map before the sum (``norm_ends_branch`` of a block), it divides out
+    the factor of ``gpt2``, of ``depth_scaled`` and ``residual_scale``; after zeros, it multiplies
+    the first gradients by 1 / √eps.
+
     Args:
         scheme: one of these.
         n_layers: the model's depth.

@@ -24,7 +24,7 @@ from zoo.model.build import DRAWING
 from zoo.model.param_groups import apply_rules, named_params
 from zoo.overrides import optimizers_without_compiler
 from zoo.recipe import stand_ins
-from zoo.recipe.first_pass import Made, first_flaw, lacks, told_of, unheard
+from zoo.recipe.first_pass import Made, first_flaw, lacks, told_of, unfit_init, unheard
 
 if TYPE_CHECKING:
     from zoo.model.decoder import Decoder
@@ -103,6 +103,8 @@ def dry_run(
             return
         if seen := first_flaw(recipe, vocab_size, model, parts):
             refuse(seen.component.at, str(seen))
+        elif told := unfit_init(recipe, parts):
+            warnings.warn(told, stacklevel=2)
 
 
 def try_device(name: str | None, refuse: Callable[[At, str], None], *, here: bool) -> None:

@@ -21,6 +21,7 @@ from zoo.contracts.kinds import KINDS
 from zoo.contracts.parts import ACTS_BY
 from zoo.errors import ZooError
 from zoo.model.decoder import Decoder
+from zoo.model.init import SCHEMES
 from zoo.model.returned import (
     dropped,
     misnamed,
@@ -62,6 +63,28 @@ def told_of(component: Component, told: str) -> str:
     name = getattr(entry.factory, "__name__", "…")
     test = f'zoo.testing.check("{kind}", {name})'
     return f"{kind} {component.name!r} {told}; {test} tries it alone"
+
+
+def unfit_init(recipe: Recipe, made: Made) -> str | None:
+    """Why ``model.init`` doesn't fit blocks that put a norm after the maps it scales, if so."""
+    options = recipe.model.options
+    scheme, scale = options["init"], options["residual_scale"]
+    name = next(
+        (
+            component.name
+            for component, part in made
+            if component.entry.kind == "block" and getattr(part, "norm_ends_branch", False)
+        ),
+        None,
+    )
+    factors = [SCHEMES[scheme].residual(layer, 2) for layer in (1, 2)]
+    if name is None or (factors == [1.0, 1.0] and scale == 1.0):
+        return None
+    where = f"the norm that block {name!r} puts after maps that write to the residual stream"
+    if not any(factors):
+        return f"model.init: {scheme} draws zeros: {where} makes their gradients huge; take glorot"
+    what = f"residual_scale = {scale}" if scale != 1.0 else f"the factor of init = {scheme}"
+    return f"model: {what} has no effect: {where} divides it out; branch_scale acts"
 
 
 # ── Without running anything ─────────────────────────────────────────────────────────────────────

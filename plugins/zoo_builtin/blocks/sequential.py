@@ -26,6 +26,9 @@ class PreNorm(Branch):
             2014).
         stochastic_depth: probability that a part adds nothing to a row in training: this in the
             last layer, l / n_layers of it in layer l from 1 (Huang et al. 2016, arXiv:1603.09382).
+
+    With ``dropout`` or ``stochastic_depth`` above 0, another number of processes draws otherwise
+    and so has other losses.
     """
 
     def __init__(
@@ -64,6 +67,10 @@ class PostNorm(Branch):
 
     The first transformer's (Vaswani et al. 2017, arXiv:1706.03762); deep ones need a warm-up.
     (B, T, d_model) -> (B, T, d_model).
+
+    There and in GPT-1 the last block's norm is the model's last. Here the model's own norm follows
+    it, as it follows every block, so the output is normalised twice: the second norm does nothing
+    until the gains of the last block's norm are learnt, and then undoes their overall scale.
 
     Its options are those of ``pre_norm``.
     """
@@ -105,8 +112,14 @@ class Sandwich(Branch):
     Ding et al. 2021 (CogView), arXiv:2105.13290; Gemma 2, arXiv:2408.00118.
     (B, T, d_model) -> (B, T, d_model).
 
+    The second norm divides out the scale of the map before it: ``residual_scale`` and the factor
+    of ``gpt2`` and ``depth_scaled`` have no effect, and after the zeros of ``zero_residual``
+    gradients are multiplied by 1 / √eps of the norm. ``branch_scale`` and ``layer_scale`` act.
+
     Its options are those of ``pre_norm``.
     """
+
+    norm_ends_branch = True
 
     def __init__(
         self,
@@ -146,8 +159,14 @@ class OutputNorm(Branch):
 
     Swin V2 (arXiv:2111.09883) and OLMo 2 (arXiv:2501.00656). (B, T, d_model) -> (B, T, d_model).
 
+    The norm divides out the scale of the map before it: ``residual_scale`` and the factor of
+    ``gpt2`` and ``depth_scaled`` have no effect, and after the zeros of ``zero_residual`` gradients
+    are multiplied by 1 / √eps of the norm. ``branch_scale`` and ``layer_scale`` act.
+
     Its options are those of ``pre_norm``.
     """
+
+    norm_ends_branch = True
 
     def __init__(
         self,
