@@ -305,9 +305,10 @@ def test_an_init_that_the_norms_of_a_block_undo_is_told_once(
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
         zoo.load_recipe(smoke, [f"model.block={block}", change])
+        zoo.load_recipe(smoke, [f"model.block={block}", change, "model.norm=none"])  # nothing
     undone = [str(warning.message) for warning in told if "init" in str(warning.message)]
     undone += [str(warning.message) for warning in told if "_scale = " in str(warning.message)]
-    if getattr(BLOCKS[block], "norm_ends_branch", False):
+    if getattr(make(BLOCKS[block]), "norm_ends_branch", False):
         [line] = undone
         assert line.startswith(UNFIT[change])
         assert f"block {block!r}" in line

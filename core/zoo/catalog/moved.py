@@ -11,6 +11,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
+from zoo.catalog import moved_names
 from zoo.catalog.moved_names import MOVED, SPLIT
 
 PACKAGES = ("zoo.api", "zoo.contracts", "zoo.data", "zoo.model", "zoo.recipe")
@@ -51,6 +52,7 @@ def split_up(name: str) -> ModuleType:
     """A module that finds each of its names where it is now."""
     places = ", ".join(SPLIT[name])
     module = ModuleType(name, f"A module of zoo 0.1.0, whose names are in {places}.")
+    module.__file__ = moved_names.__file__  # which errors about a name that is gone point at
     vars(module)["__getattr__"] = looking_up(module)
     return module
 

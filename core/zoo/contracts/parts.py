@@ -144,7 +144,7 @@ class Block(Protocol):
 
     CONTRIBUTING.md has a complete block.
 
-    ``norm_ends_branch`` (class attribute, False where it is missing) says that what a part adds to
+    ``norm_ends_branch`` (an attribute, False where it is missing) says that what a part adds to
     the residual stream ends in a norm, x + norm(part(x)), which divides out how the part's last map
     was initialised: the host warns of an ``init`` that is meant for that map.
     """

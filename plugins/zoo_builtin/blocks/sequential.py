@@ -9,6 +9,7 @@ from torch import Tensor
 from zoo.authoring import Seq
 from zoo.contracts import BlockBuild, Out, as_out
 from zoo_builtin.blocks.branch import NOTHING, Branch
+from zoo_builtin.norms import NoNorm
 
 
 class PreNorm(Branch):
@@ -119,8 +120,6 @@ class Sandwich(Branch):
     Its options are those of ``pre_norm``.
     """
 
-    norm_ends_branch = True
-
     def __init__(
         self,
         build: BlockBuild,
@@ -138,6 +137,7 @@ class Sandwich(Branch):
         self.feedforward_norm = build.norm(d_model, "feedforward_norm")
         self.feedforward = build.feedforward()
         self.feedforward_output_norm = build.norm(d_model, "feedforward_output_norm")
+        self.norm_ends_branch = not isinstance(self.feedforward_output_norm, NoNorm)
         self.add_scales(d_model)
 
     def forward(
@@ -166,8 +166,6 @@ class OutputNorm(Branch):
     Its options are those of ``pre_norm``.
     """
 
-    norm_ends_branch = True
-
     def __init__(
         self,
         build: BlockBuild,
@@ -183,6 +181,7 @@ class OutputNorm(Branch):
         self.attention_output_norm = build.norm(d_model, "attention_output_norm")
         self.feedforward = build.feedforward()
         self.feedforward_output_norm = build.norm(d_model, "feedforward_output_norm")
+        self.norm_ends_branch = not isinstance(self.feedforward_output_norm, NoNorm)
         self.add_scales(d_model)
 
     def forward(
