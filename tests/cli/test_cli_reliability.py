@@ -281,6 +281,7 @@ def test_of_several_starters_on_one_run_exactly_one_wins(tmp_path: Path) -> None
             assert checkpoint.open_checkpoint(checkpoint.all_in(checkpoints)[-1]).step == reached
 
 
+@pytest.mark.slow
 @posix
 def test_a_killed_run_is_nobody_s_and_goes_on(tmp_path: Path) -> None:
     out = tmp_path / "run"

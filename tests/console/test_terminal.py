@@ -79,6 +79,7 @@ def said(*args: str, code: int = 0) -> str:
     return done.stdout.decode() + done.stderr.decode()
 
 
+@pytest.mark.slow
 def test_no_command_passes_on_what_a_run_says(evil: Path) -> None:
     listed = said("runs")
     assert "why\\x1b]0;owned" in listed

@@ -200,5 +200,5 @@ class Checkpoints(RuleBasedStateMachine):
                 return None
 
 
-TestCheckpoints = posix(Checkpoints.TestCase)
+TestCheckpoints = pytest.mark.slow(posix(Checkpoints.TestCase))
 TestCheckpoints.settings = settings(max_examples=60, stateful_step_count=20)

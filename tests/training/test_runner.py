@@ -319,6 +319,7 @@ class TestManyProcesses:
             timeout=120,
         )
 
+    @pytest.mark.slow
     def test_two_give_the_losses_of_one(self) -> None:
         zoo.train(tiny(), out="one")
         done = self.command("zoo", "train", "tiny.toml", "--nproc", "2", "--out", "two")
