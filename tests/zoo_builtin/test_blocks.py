@@ -101,7 +101,7 @@ def test_scales_multiply_what_a_part_adds(block: str) -> None:
     scaled, plain = make(BLOCKS[block], **options), make(BLOCKS[block])
     scaled.attention_scale.gain.data = gain = waves(8) / 3
     scaled.feedforward_scale.gain.data = 2 * gain
-    before_norm = not hasattr(plain, "attention_output_norm")
+    before_norm = getattr(plain, "attention_output_norm", None) is None
     for part, factor in (("attention", 0.5 * gain), ("feedforward", gain)):
         if before_norm:
             last = plain.attention.out if part == "attention" else plain.feedforward.down

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from zoo.authoring import Seq
 from zoo.contracts import BlockBuild, Out, as_out
@@ -12,7 +12,62 @@ from zoo_builtin.blocks.branch import NOTHING, Branch
 from zoo_builtin.norms import NoNorm
 
 
-class PreNorm(Branch):
+class Sequential(Branch):
+    """Attention, then feed-forward: x + norm(part(norm(x))), with the norms that a block has.
+
+    Its arguments are the options of ``PreNorm``.
+    """
+
+    norms_input = False
+    norms_output = False
+
+    def __init__(
+        self,
+        build: BlockBuild,
+        *,
+        branch_scale: float = 1.0,
+        layer_scale: float | None = None,
+        dropout: float = 0.0,
+        stochastic_depth: float = 0.0,
+    ) -> None:
+        super().__init__(build, branch_scale, layer_scale, dropout, stochastic_depth)
+        self.add_parts(build)
+        self.add_scales(build.dims.d_model)
+
+    def add_parts(self, build: BlockBuild) -> None:
+        def norm(name: str, wanted: bool) -> nn.Module | None:
+            return build.norm(build.dims.d_model, name) if wanted else None
+
+        self.attention_norm = norm("attention_norm", self.norms_input)
+        self.attention = build.attention()
+        self.attention_output_norm = norm("attention_output_norm", self.norms_output)
+        self.feedforward_norm = norm("feedforward_norm", self.norms_input)
+        self.feedforward = build.feedforward()
+        self.feedforward_output_norm = norm("feedforward_output_norm", self.norms_output)
+        if self.norms_output:
+            self.norm_ends_branch = not isinstance(self.feedforward_output_norm, NoNorm)
+
+    def forward(
+        self,
+        x: Tensor,
+        seq: Seq,
+        cache: dict[str, Tensor] | None = None,
+        carry: Mapping[str, Tensor] = NOTHING,
+    ) -> Out:
+        mixed = as_out(self.attention(normed(x, self.attention_norm), seq, cache, carry))
+        y = normed(mixed.y, self.attention_output_norm)
+        x = x + self.branch(y, self.attention_scale)
+        transformed = as_out(self.feedforward(normed(x, self.feedforward_norm)))
+        y = normed(transformed.y, self.feedforward_output_norm)
+        x = x + self.branch(y, self.feedforward_scale)
+        return Out(x, of_parts={"attention": mixed, "feedforward": transformed})
+
+
+def normed(x: Tensor, norm: nn.Module | None) -> Tensor:
+    return x if norm is None else norm(x)
+
+
+class PreNorm(Sequential):
     """A norm before each part: x + part(norm(x)).
 
     The residual stream itself is never normalised, so that gradients reach every layer as they are
@@ -32,38 +87,10 @@ class PreNorm(Branch):
     and so has other losses.
     """
 
-    def __init__(
-        self,
-        build: BlockBuild,
-        *,
-        branch_scale: float = 1.0,
-        layer_scale: float | None = None,
-        dropout: float = 0.0,
-        stochastic_depth: float = 0.0,
-    ) -> None:
-        super().__init__(build, branch_scale, layer_scale, dropout, stochastic_depth)
-        d_model = build.dims.d_model
-        self.attention_norm = build.norm(d_model, "attention_norm")
-        self.attention = build.attention()
-        self.feedforward_norm = build.norm(d_model, "feedforward_norm")
-        self.feedforward = build.feedforward()
-        self.add_scales(d_model)
-
-    def forward(
-        self,
-        x: Tensor,
-        seq: Seq,
-        cache: dict[str, Tensor] | None = None,
-        carry: Mapping[str, Tensor] = NOTHING,
-    ) -> Out:
-        mixed = as_out(self.attention(self.attention_norm(x), seq, cache, carry))
-        x = x + self.branch(mixed.y, self.attention_scale)
-        transformed = as_out(self.feedforward(self.feedforward_norm(x)))
-        x = x + self.branch(transformed.y, self.feedforward_scale)
-        return Out(x, of_parts={"attention": mixed, "feedforward": transformed})
+    norms_input = True
 
 
-class PostNorm(Branch):
+class PostNorm(Sequential):
     """A norm after each sum: norm(x + part(x)).
 
     The first transformer's (Vaswani et al. 2017, arXiv:1706.03762); deep ones need a warm-up.
@@ -76,22 +103,15 @@ class PostNorm(Branch):
     Its options are those of ``pre_norm``.
     """
 
-    def __init__(
-        self,
-        build: BlockBuild,
-        *,
-        branch_scale: float = 1.0,
-        layer_scale: float | None = None,
-        dropout: float = 0.0,
-        stochastic_depth: float = 0.0,
-    ) -> None:
-        super().__init__(build, branch_scale, layer_scale, dropout, stochastic_depth)
+    attention_norm: nn.Module
+    feedforward_norm: nn.Module
+
+    def add_parts(self, build: BlockBuild) -> None:
         d_model = build.dims.d_model
         self.attention = build.attention()
         self.attention_norm = build.norm(d_model, "attention_norm")
         self.feedforward = build.feedforward()
         self.feedforward_norm = build.norm(d_model, "feedforward_norm")
-        self.add_scales(d_model)
 
     def forward(
         self,
@@ -107,7 +127,7 @@ class PostNorm(Branch):
         return Out(x, of_parts={"attention": mixed, "feedforward": transformed})
 
 
-class Sandwich(Branch):
+class Sandwich(Sequential):
     """A norm before and one after each part: x + norm(part(norm(x))).
 
     Ding et al. 2021 (CogView), arXiv:2105.13290; Gemma 2, arXiv:2408.00118.
@@ -120,41 +140,11 @@ class Sandwich(Branch):
     Its options are those of ``pre_norm``.
     """
 
-    def __init__(
-        self,
-        build: BlockBuild,
-        *,
-        branch_scale: float = 1.0,
-        layer_scale: float | None = None,
-        dropout: float = 0.0,
-        stochastic_depth: float = 0.0,
-    ) -> None:
-        super().__init__(build, branch_scale, layer_scale, dropout, stochastic_depth)
-        d_model = build.dims.d_model
-        self.attention_norm = build.norm(d_model, "attention_norm")
-        self.attention = build.attention()
-        self.attention_output_norm = build.norm(d_model, "attention_output_norm")
-        self.feedforward_norm = build.norm(d_model, "feedforward_norm")
-        self.feedforward = build.feedforward()
-        self.feedforward_output_norm = build.norm(d_model, "feedforward_output_norm")
-        self.norm_ends_branch = not isinstance(self.feedforward_output_norm, NoNorm)
-        self.add_scales(d_model)
-
-    def forward(
-        self,
-        x: Tensor,
-        seq: Seq,
-        cache: dict[str, Tensor] | None = None,
-        carry: Mapping[str, Tensor] = NOTHING,
-    ) -> Out:
-        mixed = as_out(self.attention(self.attention_norm(x), seq, cache, carry))
-        x = x + self.branch(self.attention_output_norm(mixed.y), self.attention_scale)
-        transformed = as_out(self.feedforward(self.feedforward_norm(x)))
-        x = x + self.branch(self.feedforward_output_norm(transformed.y), self.feedforward_scale)
-        return Out(x, of_parts={"attention": mixed, "feedforward": transformed})
+    norms_input = True
+    norms_output = True
 
 
-class OutputNorm(Branch):
+class OutputNorm(Sequential):
     """A norm after each part, before the sum: x + norm(part(x)).
 
     Swin V2 (arXiv:2111.09883) and OLMo 2 (arXiv:2501.00656). (B, T, d_model) -> (B, T, d_model).
@@ -166,33 +156,4 @@ class OutputNorm(Branch):
     Its options are those of ``pre_norm``.
     """
 
-    def __init__(
-        self,
-        build: BlockBuild,
-        *,
-        branch_scale: float = 1.0,
-        layer_scale: float | None = None,
-        dropout: float = 0.0,
-        stochastic_depth: float = 0.0,
-    ) -> None:
-        super().__init__(build, branch_scale, layer_scale, dropout, stochastic_depth)
-        d_model = build.dims.d_model
-        self.attention = build.attention()
-        self.attention_output_norm = build.norm(d_model, "attention_output_norm")
-        self.feedforward = build.feedforward()
-        self.feedforward_output_norm = build.norm(d_model, "feedforward_output_norm")
-        self.norm_ends_branch = not isinstance(self.feedforward_output_norm, NoNorm)
-        self.add_scales(d_model)
-
-    def forward(
-        self,
-        x: Tensor,
-        seq: Seq,
-        cache: dict[str, Tensor] | None = None,
-        carry: Mapping[str, Tensor] = NOTHING,
-    ) -> Out:
-        mixed = as_out(self.attention(x, seq, cache, carry))
-        x = x + self.branch(self.attention_output_norm(mixed.y), self.attention_scale)
-        transformed = as_out(self.feedforward(x))
-        x = x + self.branch(self.feedforward_output_norm(transformed.y), self.feedforward_scale)
-        return Out(x, of_parts={"attention": mixed, "feedforward": transformed})
+    norms_output = True
