@@ -62,39 +62,10 @@ def made(component: Component) -> Complaints:
     yield from unusable(attention(torch.randn(2, 5, DIMS.d_model), seq(5)))
 
 
-def width_kept(component: Component) -> Complaints:
-    """(B, T, d_model) -> (B, T, d_model), as y or in an Out, whatever the length."""
-    attention = make(component)
-    for shape in ((1, 1, DIMS.d_model), (2, DIMS.max_seq_len, DIMS.d_model)):
-        y = run(attention, torch.randn(shape))
-        if y.shape != shape:
-            yield f"{shape} in, {tuple(y.shape)} out"
-
-
 def sums_beside_the_output(component: Component) -> Complaints:
     """Losses in an Out are single numbers, and statistics come back through after_step(stats)."""
     attention = make(component)
     yield from sums_taken_back(attention, attention(torch.randn(2, 5, DIMS.d_model), seq(5)))
-
-
-def causal(component: Component) -> Complaints:
-    """Later tokens change nothing earlier."""
-    attention = bench.precise(component)
-    x = bench.input(attention, 2, DIMS.max_seq_len)
-    y = run(attention, x)
-    for cut in (1, 6, 7, 15):
-        changed = torch.cat((x[:, :cut], bench.input(attention, 2, DIMS.max_seq_len - cut)), dim=1)
-        seen = run(attention, changed)[:, :cut]
-        yield from differing(f"outputs before token {cut}, which changed", seen, y[:, :cut])
-
-
-def rows_alone(component: Component) -> Complaints:
-    """The rows of a batch don't see each other."""
-    attention = bench.precise(component)
-    x = bench.input(attention, 3, 7)
-    yield from differing(
-        "a row among others and alone", run(attention, x)[1:2], run(attention, x[1:2])
-    )
 
 
 class _Asked:
@@ -210,11 +181,11 @@ def on_accelerator(component: Component) -> Complaints:
 
 PROPERTIES = (
     made,
-    width_kept,
+    bench.width_kept,
     bench.type_kept,
     bench.finite,
-    causal,
-    rows_alone,
+    bench.causal,
+    bench.rows_alone,
     accepted_is_used,
     sums_beside_the_output,
     cache_is_batch_first,

@@ -99,6 +99,32 @@ class Bench:
             alone = self.run(part, x[row : row + 1, at : at + 1])[0, 0]
             yield from differing("a token among others and alone", whole[row, at], alone)
 
+    def width_kept(self, component: Component) -> Complaints:
+        """(B, T, d_model) -> (B, T, d_model), as y or in an Out, whatever the length."""
+        part = self.make(component)
+        for shape in ((1, 1, DIMS.d_model), (2, DIMS.max_seq_len, DIMS.d_model)):
+            y = self.run(part, torch.randn(shape))
+            if y.shape != shape:
+                yield f"{shape} in, {tuple(y.shape)} out"
+
+    def causal(self, component: Component) -> Complaints:
+        """Later tokens change nothing earlier, in evaluation."""
+        part = self.precise(component)
+        x = self.input(part, 2, DIMS.max_seq_len)
+        y = self.run(part, x)
+        for cut in (1, 6, 7, 15):
+            changed = torch.cat((x[:, :cut], self.input(part, 2, DIMS.max_seq_len - cut)), dim=1)
+            seen = self.run(part, changed)[:, :cut]
+            yield from differing(f"outputs before token {cut}, which changed", seen, y[:, :cut])
+
+    def rows_alone(self, component: Component) -> Complaints:
+        """The rows of a batch don't see each other, in evaluation."""
+        part = self.precise(component)
+        x = self.input(part, 3, 7)
+        yield from differing(
+            "a row among others and alone", self.run(part, x)[1:2], self.run(part, x[1:2])
+        )
+
     def parameters_take_part(self, component: Component) -> Complaints:
         """Every parameter gets a gradient in every step: else training in parallel stops."""
         part = self.make(component)

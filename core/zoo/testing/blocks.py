@@ -60,33 +60,6 @@ def made(component: Component) -> Complaints:
     yield from unusable(block(torch.randn(2, 5, DIMS.d_model), seq(5)))
 
 
-def width_kept(component: Component) -> Complaints:
-    """(B, T, d_model) -> (B, T, d_model), as y or in an Out, whatever the length."""
-    block = make(component)
-    for shape in ((1, 1, DIMS.d_model), (2, DIMS.max_seq_len, DIMS.d_model)):
-        y = run(block, torch.randn(shape))
-        if y.shape != shape:
-            yield f"{shape} in, {tuple(y.shape)} out"
-
-
-def causal(component: Component) -> Complaints:
-    """Later tokens change nothing earlier, in evaluation."""
-    block = bench.precise(component)
-    x = bench.input(block, 2, DIMS.max_seq_len)
-    y = run(block, x)
-    for cut in (1, 7, 15):
-        changed = torch.cat((x[:, :cut], bench.input(block, 2, DIMS.max_seq_len - cut)), dim=1)
-        seen = run(block, changed)[:, :cut]
-        yield from differing(f"outputs before token {cut}, which changed", seen, y[:, :cut])
-
-
-def rows_alone(component: Component) -> Complaints:
-    """The rows of a batch don't see each other, in evaluation."""
-    block = bench.precise(component)
-    x = bench.input(block, 3, 7)
-    yield from differing("a row among others and alone", run(block, x)[1:2], run(block, x[1:2]))
-
-
 class Talking(nn.Module):
     """A part that returns something of every kind beside its output, and hears it back."""
 
@@ -155,11 +128,11 @@ def on_accelerator(component: Component) -> Complaints:
 
 PROPERTIES = (
     made,
-    width_kept,
+    bench.width_kept,
     bench.type_kept,
     bench.finite,
-    causal,
-    rows_alone,
+    bench.causal,
+    bench.rows_alone,
     parts_are_heard,
     sums_beside_the_output,
     carry_reaches_attention,

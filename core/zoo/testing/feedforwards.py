@@ -32,16 +32,6 @@ def made(component: Component) -> Complaints:
     yield from unusable(feedforward(torch.randn(2, 5, DIMS.d_model)))
 
 
-def width_kept(component: Component) -> Complaints:
-    """(B, T, d_model) -> (B, T, d_model), as y or in an Out."""
-    feedforward = make(component)
-    for lead in ((1, 1), (2, 5)):
-        x = torch.randn(*lead, DIMS.d_model)
-        y = run(feedforward, x)
-        if y.shape != x.shape:
-            yield f"{tuple(x.shape)} in, {tuple(y.shape)} out"
-
-
 def sums_beside_the_output(component: Component) -> Complaints:
     """Losses in an Out are single numbers, and statistics come back through after_step(stats)."""
     feedforward = make(component)
@@ -50,7 +40,7 @@ def sums_beside_the_output(component: Component) -> Complaints:
 
 PROPERTIES = (
     made,
-    width_kept,
+    bench.width_kept,
     bench.type_kept,
     bench.finite,
     bench.tokens_alone,
