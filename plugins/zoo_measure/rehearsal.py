@@ -86,7 +86,7 @@ def rehearse(
         return found
     with unchanged_randomness():
         model = recipe.model(vocab_size, recipe.train.seed)
-        return run_fake_steps(recipe, model, 1, rows, device, precision)
+        return try_forward(recipe, model, 1, rows, device, precision)
 
 
 def rehearse_without_values(
@@ -98,12 +98,12 @@ def rehearse_without_values(
             model = recipe.model(vocab_size, recipe.train.seed)
         try:
             with FakeTensorMode(allow_non_fake_inputs=True):
-                return run_fake_steps(recipe, model, rows, rows, device, precision)
+                return try_forward(recipe, model, rows, rows, device, precision)
         except (RuntimeError, TypeError, ValueError):
             return None
 
 
-def run_fake_steps(
+def try_forward(
     recipe: Recipe, model: Decoder, rows: int, asked: int, device: torch.device, precision: str
 ) -> Rehearsal:
     """Steps on ``rows``, and what follows from them for the rows that were asked for."""

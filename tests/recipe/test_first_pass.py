@@ -17,7 +17,7 @@ from zoo.catalog.entries import Registrar, Registry
 from zoo.cli import main
 from zoo.contracts import BlockBuild, Out
 from zoo.recipe import first_pass
-from zoo.recipe.first_pass import run_fake_steps, unheard
+from zoo.recipe.first_pass import try_forward, unheard
 from zoo_builtin.attention.softmax import FullAttention
 from zoo_builtin.blocks import PreNorm
 from zoo_builtin.feedforward import MLP
@@ -377,7 +377,7 @@ def test_zoos_own_components_pass_without_values(tmp_path: Path) -> None:
             with first_pass.noting_made() as made, torch.device("meta"):
                 model: Any = zoo.load_recipe(path, [*mine, *change]).model(300, 0)
                 assert list(first_pass.lacks(made)) == []
-                run_fake_steps(model, [each for each in made if each[0].entry.kind != "model"], [])
+                try_forward(model, [each for each in made if each[0].entry.kind != "model"], [])
 
 
 class Listener:

@@ -26,7 +26,7 @@ from zoo_builtin.observers.bar import Bar
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
-def run_fake_steps(
+def try_forward(
     observers: Iterable[Any], start: int = 0, stop: int = TOTAL, state: str = "finished"
 ) -> list[dict[str, Any]]:
     """Sends the events of a run as the loop does, every step logged, an evaluation every fifth."""
@@ -62,7 +62,7 @@ def run_fake_steps(
 
 
 def test_jsonl_writes_every_record_as_a_line(tmp_path: Path) -> None:
-    assert run_fake_steps([MetricsWriter(info(tmp_path))]) == read(tmp_path)
+    assert try_forward([MetricsWriter(info(tmp_path))]) == read(tmp_path)
 
 
 def test_jsonl_lines_are_there_at_once(tmp_path: Path) -> None:
@@ -77,15 +77,15 @@ def test_jsonl_lines_are_there_at_once(tmp_path: Path) -> None:
 def test_jsonl_of_a_resumed_run_is_that_of_one_that_never_stopped(
     tmp_path: Path, stopped_at: int
 ) -> None:
-    whole = run_fake_steps([MetricsWriter(info(tmp_path))])
+    whole = try_forward([MetricsWriter(info(tmp_path))])
     (tmp_path / "metrics.jsonl").unlink()
-    run_fake_steps([MetricsWriter(info(tmp_path))], stop=stopped_at, state="failed")
-    run_fake_steps([MetricsWriter(info(tmp_path, start_step=10))], start=10)
+    try_forward([MetricsWriter(info(tmp_path))], stop=stopped_at, state="failed")
+    try_forward([MetricsWriter(info(tmp_path, start_step=10))], start=10)
     assert read(tmp_path) == whole
 
 
 def test_jsonl_drops_the_line_that_a_killed_process_left(tmp_path: Path) -> None:
-    whole = run_fake_steps([MetricsWriter(info(tmp_path))], stop=10)
+    whole = try_forward([MetricsWriter(info(tmp_path))], stop=10)
     path = tmp_path / "metrics.jsonl"
     write_atomically(path, path.read_bytes() + b'{"event": "train", "st')
     MetricsWriter(info(tmp_path, start_step=15)).run_started()
@@ -94,7 +94,7 @@ def test_jsonl_drops_the_line_that_a_killed_process_left(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("spoilt", [b"null", b"[1]", b"5", b'{"a": 1}', b'{"step": "x"}', b"\xff{"])
 def test_jsonl_of_a_resumed_run_leaves_out_what_is_no_record(tmp_path: Path, spoilt: bytes) -> None:
-    whole = run_fake_steps([MetricsWriter(info(tmp_path))], stop=10)
+    whole = try_forward([MetricsWriter(info(tmp_path))], stop=10)
     path = tmp_path / "metrics.jsonl"
     lines = path.read_bytes().splitlines(keepends=True)
     write_atomically(path, b"".join([*lines[:2], spoilt + b"\n", *lines[2:]]))
@@ -106,18 +106,18 @@ def test_jsonl_of_a_resumed_run_leaves_out_what_is_no_record(tmp_path: Path, spo
 
 def test_jsonl_of_a_resumed_run_says_if_it_is_gone(tmp_path: Path) -> None:
     with pytest.warns(UserWarning, match="is gone, so it starts again after step 10"):
-        run_fake_steps([MetricsWriter(info(tmp_path, start_step=10))], start=10)
+        try_forward([MetricsWriter(info(tmp_path, start_step=10))], start=10)
     assert read(tmp_path)[0]["step"] == 11
 
 
 def test_jsonl_of_a_new_run_begins_empty(tmp_path: Path) -> None:
-    run_fake_steps([MetricsWriter(info(tmp_path))])
+    try_forward([MetricsWriter(info(tmp_path))])
     MetricsWriter(info(tmp_path)).run_started()
     assert read(tmp_path) == []
 
 
 def test_jsonl_output(tmp_path: Path, snapshot) -> None:
-    run_fake_steps([MetricsWriter(info(tmp_path))], stop=5)
+    try_forward([MetricsWriter(info(tmp_path))], stop=5)
     assert (tmp_path / "metrics.jsonl").read_text(encoding="utf-8") == snapshot
 
 
@@ -135,14 +135,14 @@ def test_jsonl_stays_json_where_a_number_is_not_finite(tmp_path: Path, bad: floa
 
 
 def test_plot_draws_both_pictures(tmp_path: Path) -> None:
-    run_fake_steps([Plot(info(tmp_path, name="$x_1$ 物語", label="<b>\\frac"))])
+    try_forward([Plot(info(tmp_path, name="$x_1$ 物語", label="<b>\\frac"))])
     for name in ("loss.png", "lr.png"):
         assert (tmp_path / "plots" / name).read_bytes().startswith(PNG)
     assert [p.name for p in sorted((tmp_path / "plots").iterdir())] == ["loss.png", "lr.png"]
 
 
 def test_plot_shows_what_was_measured(tmp_path: Path, drawn: dict[str, Any]) -> None:
-    records = run_fake_steps([Plot(info(tmp_path))])
+    records = try_forward([Plot(info(tmp_path))])
     raw, smooth, valid = drawn["loss.png"].axes[0].lines
     train = [(r["step"], r["loss"]) for r in records if r["event"] == "train"]
     assert list(zip(*raw.get_data(), strict=True)) == train
@@ -158,7 +158,7 @@ def test_plot_shows_what_was_measured(tmp_path: Path, drawn: dict[str, Any]) -> 
 
 def test_plot_output(tmp_path: Path, drawn: dict[str, Any], snapshot) -> None:
     """What is drawn, not the pixels, which differ from machine to machine."""
-    run_fake_steps([Plot(info(tmp_path))])
+    try_forward([Plot(info(tmp_path))])
     assert {
         name: {
             "title": axes.get_title(),
@@ -177,8 +177,8 @@ def test_plot_output(tmp_path: Path, drawn: dict[str, Any], snapshot) -> None:
 def test_plot_of_a_resumed_run_shows_all_of_it(
     tmp_path: Path, order: tuple[type, ...], drawn: dict[str, Any]
 ) -> None:
-    run_fake_steps([make(info(tmp_path)) for make in order], stop=13, state="interrupted")
-    run_fake_steps([make(info(tmp_path, start_step=10)) for make in order], start=10)
+    try_forward([make(info(tmp_path)) for make in order], stop=13, state="interrupted")
+    try_forward([make(info(tmp_path, start_step=10)) for make in order], start=10)
     raw, _, valid = drawn["loss.png"].axes[0].lines
     assert list(raw.get_xdata()) == list(range(1, TOTAL + 1))
     assert list(valid.get_xdata()) == [0, 5, 10, 15, 20]
@@ -187,7 +187,7 @@ def test_plot_of_a_resumed_run_shows_all_of_it(
 def test_plot_of_a_long_run_asks_for_few_learning_rates(tmp_path: Path) -> None:
     asked: list[int] = []
     run = info(tmp_path, total_steps=1_000_000, lr_at=lambda step: asked.append(step) or 0.1)
-    run_fake_steps([Plot(run)])
+    try_forward([Plot(run)])
     assert len(asked) <= 2 * plot.LR_POINTS
     assert asked[-1] > 999_000
 
@@ -207,7 +207,7 @@ def test_plot_of_a_run_without_records_is_empty(tmp_path: Path) -> None:
 
 def test_plot_leaves_pyplot_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)  # importing it now fails
-    run_fake_steps([Plot(info(tmp_path))])
+    try_forward([Plot(info(tmp_path))])
 
 
 def test_smoothing_neither_lags_nor_shifts() -> None:
@@ -234,7 +234,7 @@ def test_console_writes_plain_lines_where_there_is_no_terminal(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], steady_clock: None, snapshot
 ) -> None:
     run = info(tmp_path, notices=["no internet: generated stories"], label="stories [v2]")
-    run_fake_steps([Console(run, every_seconds=0)])
+    try_forward([Console(run, every_seconds=0)])
     out, err = capsys.readouterr()
     assert out == ""
     assert err == snapshot
@@ -243,7 +243,7 @@ def test_console_writes_plain_lines_where_there_is_no_terminal(
 def test_console_is_quiet_between_lines(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], steady_clock: None
 ) -> None:
-    run_fake_steps([Console(info(tmp_path), every_seconds=1e6)])
+    try_forward([Console(info(tmp_path), every_seconds=1e6)])
     lines = capsys.readouterr().err.splitlines()
     assert [line.split(":")[0] for line in lines] == [
         "tiny-1",
@@ -278,7 +278,7 @@ def test_console_leaves_the_first_evaluation_out_of_the_time_left(
 def test_console_draws_a_bar_on_a_terminal(tmp_path: Path, terminal: io.StringIO) -> None:
     with redirect_stderr(terminal):
         observer = Console(info(tmp_path, label="stories [v2]"))
-        run_fake_steps([observer], stop=15, state="interrupted")
+        try_forward([observer], stop=15, state="interrupted")
     shown = terminal.getvalue()
     assert "\x1b[" in shown  # it draws over itself
     assert "15/20" in shown
@@ -328,7 +328,7 @@ def test_console_draws_no_bar_on_a_terminal_that_can_not(
 ) -> None:
     monkeypatch.setenv("TERM", "dumb")
     with redirect_stderr(terminal):
-        run_fake_steps([Console(info(tmp_path), every_seconds=0)])
+        try_forward([Console(info(tmp_path), every_seconds=0)])
     assert "\x1b" not in terminal.getvalue()
     assert "step 20 of 20: validation loss" in terminal.getvalue()
 
@@ -400,7 +400,7 @@ def written(monkeypatch: pytest.MonkeyPatch) -> list[Writer]:
 
 
 def test_tensorboard_writes_every_number(tmp_path: Path, written: list[Writer]) -> None:
-    records = run_fake_steps([TensorBoard(info(tmp_path))])
+    records = try_forward([TensorBoard(info(tmp_path))])
     (writer,) = written
     assert Path(writer.log_dir) == tmp_path / "tensorboard"
     assert writer.closed
@@ -415,7 +415,7 @@ def test_tensorboard_writes_every_number(tmp_path: Path, written: list[Writer]) 
 def test_tensorboard_of_a_resumed_run_hides_what_is_done_again(
     tmp_path: Path, written: list[Writer]
 ) -> None:
-    run_fake_steps([TensorBoard(info(tmp_path, start_step=10))], start=10)
+    try_forward([TensorBoard(info(tmp_path, start_step=10))], start=10)
     assert written[0].purge_step == 11
 
 
@@ -431,7 +431,7 @@ def test_tensorboard_reads_back_what_was_written(tmp_path: Path) -> None:
     pytest.importorskip("tensorboard")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    run_fake_steps([TensorBoard(info(tmp_path))])
+    try_forward([TensorBoard(info(tmp_path))])
     events = EventAccumulator(str(tmp_path / "tensorboard"))
     events.Reload()
     losses = [(event.step, event.value) for event in events.Scalars("valid/loss")]

@@ -147,7 +147,7 @@ def first_flaw(recipe: Recipe, vocab_size: int, model: Decoder, made: Made) -> P
         return None
     try:
         with torch.device("meta"):
-            run_fake_steps(model, made, [])
+            try_forward(model, made, [])
     except PartError as flaw:
         return flaw
     except Exception:
@@ -164,7 +164,7 @@ def first_flaw(recipe: Recipe, vocab_size: int, model: Decoder, made: Made) -> P
     carried: list[list[str]] = []
     try:
         with autocast(device, choose_precision(recipe.train.precision, device)):
-            run_fake_steps(model, made, carried)
+            try_forward(model, made, carried)
     except PartError as flaw:
         return flaw
     except Exception as error:
@@ -178,7 +178,7 @@ def first_flaw(recipe: Recipe, vocab_size: int, model: Decoder, made: Made) -> P
     return None
 
 
-def run_fake_steps(model: Decoder, made: Made, carried: list[list[str]]) -> None:
+def try_forward(model: Decoder, made: Made, carried: list[list[str]]) -> None:
     """One window through a model. Raises PartError, or whatever a component raises.
 
     ``carried`` gets the names of what was carried to each layer that was called.
